@@ -1,0 +1,40 @@
+import { defineConfig } from "vitest/config";
+
+/**
+ * Three tiers of tests, told apart by file name:
+ * `*.test.ts` runs in seconds and needs nothing; `*.peer.test.ts` needs somebody else's client or server
+ * from Debian's packages and, mostly, root for network namespaces; `*.machine.test.ts` boots virtual machines.
+ */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["packages/**/*.test.ts", "apps/server/**/*.test.ts", "test/**/*.test.ts"],
+          exclude: ["**/node_modules/**", "**/*.peer.test.ts", "**/*.machine.test.ts"],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: "peers",
+          include: ["packages/**/*.peer.test.ts", "apps/**/*.peer.test.ts", "test/**/*.peer.test.ts"],
+          exclude: ["**/node_modules/**"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "machines",
+          include: ["test/**/*.machine.test.ts"],
+          testTimeout: 900_000,
+          hookTimeout: 900_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
