@@ -1,17 +1,17 @@
-import { defineConfig } from "vitest/config";
+import { defineConfig, type ViteUserConfig } from "vitest/config";
 
 /**
  * Three tiers of tests, told apart by file name:
  * `*.test.ts` runs in seconds and needs nothing; `*.peer.test.ts` needs somebody else's client or server
  * from Debian's packages and, mostly, root for network namespaces; `*.machine.test.ts` boots virtual machines.
  */
-export default defineConfig({
+const config: ViteUserConfig = defineConfig({
   test: {
     projects: [
       {
         test: {
           name: "unit",
-          include: ["packages/**/*.test.ts", "apps/server/**/*.test.ts", "test/**/*.test.ts"],
+          include: ["packages/**/*.test.ts", "apps/**/*.test.ts", "test/**/*.test.ts"],
           exclude: ["**/node_modules/**", "**/*.peer.test.ts", "**/*.machine.test.ts"],
           testTimeout: 20_000,
         },
@@ -38,3 +38,4 @@ export default defineConfig({
     ],
   },
 });
+export default config;

@@ -1,0 +1,45 @@
+import { dlopen, getInt32 } from "node:ffi";
+import { SystemCallError } from "./errors.ts";
+
+/**
+ * The C library's functions used here. They are resolved on first use, so that importing this package costs nothing.
+ * Only integers and one borrowed buffer cross the border; nothing is kept by the other side.
+ */
+interface Libc {
+  readonly bind: (fd: number, address: Uint8Array, length: number) => number;
+  readonly close: (fd: number) => number;
+  readonly fallocate: (fd: number, mode: number, offset: bigint, length: bigint) => number;
+  readonly flock: (fd: number, operation: number) => number;
+  readonly lseek: (fd: number, offset: bigint, whence: number) => bigint;
+  readonly setsockopt: (fd: number, level: number, option: number, value: Uint8Array, length: number) => number;
+  readonly socket: (domain: number, type: number, protocol: number) => number;
+  readonly errno: () => number;
+}
+
+let loaded: Libc | undefined;
+
+/** The loaded library: a handle that never changes once it is there. */
+export function libc(): Libc {
+  loaded ??= load();
+  return loaded;
+}
+
+/** Throws the error that the last failed call left in `errno`. `what` says on what it was tried. */
+export function throwErrno(syscall: string, what: string): never {
+  throw new SystemCallError(syscall, libc().errno(), what);
+}
+
+function load(): Libc {
+  const { functions } = dlopen("libc.so.6", {
+    bind: { return: "i32", arguments: ["i32", "buffer", "u32"] },
+    close: { return: "i32", arguments: ["i32"] },
+    fallocate: { return: "i32", arguments: ["i32", "i32", "i64", "i64"] },
+    flock: { return: "i32", arguments: ["i32", "i32"] },
+    lseek: { return: "i64", arguments: ["i32", "i64", "i32"] },
+    setsockopt: { return: "i32", arguments: ["i32", "i32", "i32", "buffer", "u32"] },
+    socket: { return: "i32", arguments: ["i32", "i32", "i32"] },
+    __errno_location: { return: "pointer", arguments: [] },
+  });
+  const errnoAddress = functions.__errno_location;
+  return { ...functions, errno: () => getInt32(errnoAddress()) };
+}
