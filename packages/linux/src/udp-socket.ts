@@ -25,6 +25,7 @@ export interface UdpSocketOptions {
  * Opens and binds an IPv4 UDP socket and returns its descriptor, to be handed to `dgram.Socket.bind({ fd })`.
  * A DHCP server needs this: its answers go to 255.255.255.255 and must leave by one interface and no other
  * (socket(7), SO_BINDTODEVICE), which Node's own sockets cannot ask for. Throws `SystemCallError`.
+ * dgram emits "listening" within that `bind` call: whoever waits for it must listen before.
  */
 export function openUdpSocket(options: UdpSocketOptions): number {
   const c = libc();
