@@ -37,7 +37,8 @@ export function openUdpSocket(options: UdpSocketOptions): number {
     if (options.broadcast === true) setFlag(fd, SO_BROADCAST, what);
     if (options.device !== undefined) {
       const name = new TextEncoder().encode(options.device);
-      if (c.setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length) !== 0) throwErrno("setsockopt SO_BINDTODEVICE", what);
+      if (c.setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length) !== 0)
+        throwErrno("setsockopt SO_BINDTODEVICE", what);
     }
     const address = socketAddress(options.address, options.port);
     if (c.bind(fd, address, address.length) !== 0) throwErrno("bind", what);

@@ -13,7 +13,9 @@ export function crc32c(bytes: Uint8Array, seed = 0): number {
   let i = 0;
   const wholeEnd = bytes.length - (bytes.length % SLICES);
   for (; i < wholeEnd; i += SLICES) {
-    const low = crc ^ (byteAt(bytes, i) | (byteAt(bytes, i + 1) << 8) | (byteAt(bytes, i + 2) << 16) | (byteAt(bytes, i + 3) << 24));
+    const low =
+      crc ^
+      (byteAt(bytes, i) | (byteAt(bytes, i + 1) << 8) | (byteAt(bytes, i + 2) << 16) | (byteAt(bytes, i + 3) << 24));
     crc =
       word(t, 0x700 + (low & 0xff)) ^
       word(t, 0x600 + ((low >>> 8) & 0xff)) ^

@@ -18,7 +18,10 @@ export function bytesFromHex(text: string): Uint8Array<ArrayBuffer> {
   for (let i = 0; i < bytes.length; i++) {
     const pair = text.slice(i * 2, i * 2 + 2);
     if (!/^[0-9a-fA-F]{2}$/.test(pair)) {
-      throw new DecodeError("invalid", `got ${JSON.stringify(pair)}, expected two hex digits`, { what: "hex", offset: i * 2 });
+      throw new DecodeError("invalid", `got ${JSON.stringify(pair)}, expected two hex digits`, {
+        what: "hex",
+        offset: i * 2,
+      });
     }
     bytes[i] = Number.parseInt(pair, 16);
   }

@@ -15,7 +15,10 @@ export function parseIpv4(text: string): Ipv4 {
   const parts = text.split(".");
   const valid = parts.length === 4 && parts.every((part) => /^(0|[1-9][0-9]{0,2})$/.test(part) && Number(part) <= 255);
   if (!valid) {
-    throw new DecodeError("invalid", `got ${JSON.stringify(text)}, expected an address like 10.0.0.1`, { what: "IPv4 address", offset: 0 });
+    throw new DecodeError("invalid", `got ${JSON.stringify(text)}, expected an address like 10.0.0.1`, {
+      what: "IPv4 address",
+      offset: 0,
+    });
   }
   return text as Ipv4;
 }
@@ -45,7 +48,10 @@ export function ipv4FromNumber(value: number): Ipv4 {
 export function parseIpv4Network(text: string): Ipv4Network {
   const [address = "", prefix = "", ...more] = text.split("/");
   if (more.length > 0 || !/^(0|[1-9][0-9]?)$/.test(prefix) || Number(prefix) > 32) {
-    throw new DecodeError("invalid", `got ${JSON.stringify(text)}, expected a network like 10.0.0.1/24`, { what: "IPv4 network", offset: 0 });
+    throw new DecodeError("invalid", `got ${JSON.stringify(text)}, expected a network like 10.0.0.1/24`, {
+      what: "IPv4 network",
+      offset: 0,
+    });
   }
   return { address: parseIpv4(address), prefixLength: Number(prefix) };
 }

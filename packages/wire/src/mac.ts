@@ -18,7 +18,10 @@ const FORMS: readonly RegExp[] = [
 export function parseMac(text: string): Mac {
   const lower = text.toLowerCase();
   if (!FORMS.some((form) => form.test(lower))) {
-    throw new DecodeError("invalid", `got ${JSON.stringify(text)}, expected six bytes like 52:54:00:12:34:56`, { what: "MAC address", offset: 0 });
+    throw new DecodeError("invalid", `got ${JSON.stringify(text)}, expected six bytes like 52:54:00:12:34:56`, {
+      what: "MAC address",
+      offset: 0,
+    });
   }
   return macFromBytes(bytesFromHex(lower.replaceAll(/[^0-9a-f]/g, "")));
 }

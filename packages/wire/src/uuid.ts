@@ -10,7 +10,10 @@ const TEXT = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 export function parseUuid(text: string): Uuid {
   const lower = text.toLowerCase();
   if (!TEXT.test(lower)) {
-    throw new DecodeError("invalid", `got ${JSON.stringify(text)}, expected 8-4-4-4-12 hex digits`, { what: "UUID", offset: 0 });
+    throw new DecodeError("invalid", `got ${JSON.stringify(text)}, expected 8-4-4-4-12 hex digits`, {
+      what: "UUID",
+      offset: 0,
+    });
   }
   return lower as Uuid;
 }
