@@ -1,0 +1,12 @@
+export { FakeClock } from "./fake-clock.ts";
+export { LinkPlan } from "./link-plan.ts";
+export type { LinkConditions, LinkCounts } from "./link-plan.ts";
+export { LinkType, readPcap, writePcap } from "./pcap.ts";
+export type { Pcap, PcapFrame } from "./pcap.ts";
+export { seededRandom } from "./seeded-random.ts";
+export type { SeededRandom } from "./seeded-random.ts";
+export { SimulatedLink } from "./simulated-link.ts";
+export { frameOfUdp, udpOfFrame, udpOfPcap } from "./udp-frame.ts";
+export type { UdpDatagram } from "./udp-frame.ts";
+export { openUdpRelay } from "./udp-relay-socket.ts";
+export type { UdpEndpoint, UdpRelay, UdpRelayOptions } from "./udp-relay-socket.ts";
