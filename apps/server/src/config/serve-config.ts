@@ -1,0 +1,163 @@
+import { ipv4ToNumber, parseIpv4, type Ipv4 } from "@ingot/wire";
+import { z } from "zod";
+import { ServerError } from "../errors.ts";
+
+/** An address and a TCP port. */
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** First and last address that the DHCP server hands out, both included. */
+export interface DhcpRange {
+  readonly first: Ipv4;
+  readonly last: Ipv4;
+}
+
+/** Everything `ingot serve` can be told, checked; see docs/configuration.md for each option with its default. */
+export interface ServeConfig {
+  /** The interface that machines boot by; without one there is no DHCP and no TFTP and disks are offered on loopback. */
+  readonly interface?: string;
+  readonly dhcp: "off" | "proxy" | "full";
+  readonly dhcpRange?: DhcpRange;
+  readonly router?: Ipv4;
+  readonly dns: readonly Ipv4[];
+  /** Console and API. */
+  readonly http: Endpoint;
+  /** TCP port of boot scripts and boot files on the boot interface. */
+  readonly bootPort: number;
+  /** Default: the boot interface's address, port 3260. */
+  readonly iscsi?: Endpoint;
+  readonly tftp: boolean;
+  /** Whether machines that nobody entered may register themselves; absent: as it is set in the inventory. */
+  readonly registration?: "open" | "closed";
+  /** The user that a server started by root becomes once its ports are bound. */
+  readonly user: string;
+  readonly logLevel: "debug" | "info" | "warn" | "error";
+}
+
+/** Names of the options as flags (`--dhcp-range`), in the file (`dhcp-range`) and, upper-cased, in `INGOT_DHCP_RANGE`. */
+export const SERVE_OPTION_NAMES = [
+  "interface",
+  "dhcp",
+  "dhcp-range",
+  "router",
+  "dns",
+  "http",
+  "boot-port",
+  "iscsi",
+  "tftp",
+  "registration",
+  "user",
+  "log-level",
+] as const;
+
+/** One option's name. */
+export type ServeOptionName = (typeof SERVE_OPTION_NAMES)[number];
+
+/** Options as they were written, before they are checked. */
+export type RawServeOptions = { readonly [name in ServeOptionName]?: string };
+
+const ipv4 = z.string().transform((text, context): Ipv4 => {
+  try {
+    return parseIpv4(text);
+  } catch {
+    context.addIssue({ code: "custom", message: `got ${JSON.stringify(text)}, expected an address like 10.0.0.1` });
+    return z.NEVER;
+  }
+});
+
+const port = z.string().transform((text, context): number => {
+  const value = Number(text);
+  if (/^[0-9]{1,5}$/.test(text) && value <= 65535) return value;
+  context.addIssue({ code: "custom", message: `got ${JSON.stringify(text)}, expected a port from 0 to 65535` });
+  return z.NEVER;
+});
+
+const endpoint = z.string().transform((text, context): Endpoint => {
+  const match = /^(.+):([0-9]{1,5})$/.exec(text);
+  const [, address = "", digits = ""] = match ?? [];
+  const parsed = z
+    .object({ address: ipv4, port })
+    .safeParse({ address: address === "localhost" ? "127.0.0.1" : address, port: digits });
+  if (parsed.success) return parsed.data;
+  context.addIssue({
+    code: "custom",
+    message: `got ${JSON.stringify(text)}, expected ADDRESS:PORT like 127.0.0.1:8470`,
+  });
+  return z.NEVER;
+});
+
+const range = z.string().transform((text, context): DhcpRange => {
+  const [first = "", last = "", ...more] = text.split("-");
+  const parsed = z.object({ first: ipv4, last: ipv4 }).safeParse({ first, last });
+  if (parsed.success && more.length === 0 && ipv4ToNumber(parsed.data.first) <= ipv4ToNumber(parsed.data.last))
+    return parsed.data;
+  context.addIssue({
+    code: "custom",
+    message: `got ${JSON.stringify(text)}, expected FIRST-LAST like 10.0.0.100-10.0.0.199`,
+  });
+  return z.NEVER;
+});
+
+const schema = z.strictObject({
+  interface: z.string().min(1).optional(),
+  dhcp: z.enum(["off", "proxy", "full"]).default("off"),
+  "dhcp-range": range.optional(),
+  router: ipv4.optional(),
+  dns: z
+    .string()
+    .transform((text) => text.split(","))
+    .pipe(z.array(ipv4))
+    .optional(),
+  http: endpoint.default({ address: "127.0.0.1", port: 8470 }),
+  "boot-port": port.default(8471),
+  iscsi: endpoint.optional(),
+  tftp: z.enum(["on", "off"]).optional(),
+  registration: z.enum(["open", "closed"]).optional(),
+  user: z.string().min(1).default("ingot"),
+  "log-level": z.enum(["debug", "info", "warn", "error"]).default("info"),
+});
+
+/** Checks options against each other and fills the defaults; throws `ServerError` code `config-invalid`, one line per fault. */
+export function parseServeConfig(raw: RawServeOptions): ServeConfig {
+  const parsed = schema.safeParse(raw);
+  if (!parsed.success) {
+    throw invalid(
+      parsed.error.issues.map((issue) =>
+        issue.path.length > 0 ? `--${issue.path.join(".")}: ${issue.message}` : issue.message,
+      ),
+    );
+  }
+  const o = parsed.data;
+  const faults: string[] = [];
+  if (o.dhcp !== "off" && o.interface === undefined)
+    faults.push(`--dhcp ${o.dhcp} needs --interface: answers must not reach another network`);
+  if (o.dhcp === "full" && o["dhcp-range"] === undefined) faults.push("--dhcp full needs --dhcp-range FIRST-LAST");
+  if (o.dhcp !== "full") {
+    for (const name of ["dhcp-range", "router", "dns"] as const) {
+      if (o[name] !== undefined) faults.push(`--${name} is only used with --dhcp full, and --dhcp is ${o.dhcp}`);
+    }
+  }
+  if (o.tftp === "on" && o.interface === undefined) faults.push("--tftp on needs --interface");
+  if (faults.length > 0) throw invalid(faults);
+  return {
+    dhcp: o.dhcp,
+    dns: o.dns ?? [],
+    http: o.http,
+    bootPort: o["boot-port"],
+    tftp: o.tftp === undefined ? o.interface !== undefined : o.tftp === "on",
+
+    user: o.user,
+    logLevel: o["log-level"],
+    ...(o.interface !== undefined && { interface: o.interface }),
+    ...(o["dhcp-range"] !== undefined && { dhcpRange: o["dhcp-range"] }),
+    ...(o.router !== undefined && { router: o.router }),
+    ...(o.iscsi !== undefined && { iscsi: o.iscsi }),
+    ...(o.registration !== undefined && { registration: o.registration }),
+  };
+}
+
+function invalid(faults: readonly string[]): ServerError {
+  return new ServerError("config-invalid", faults.join("\n"));
+}

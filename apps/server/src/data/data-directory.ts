@@ -1,0 +1,111 @@
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { lockFile, type FileLock } from "@ingot/linux";
+import { ServerError } from "../errors.ts";
+
+/** Where everything lies below the data directory; docs/data-directory.md describes each. */
+export interface DataPaths {
+  readonly root: string;
+  readonly database: string;
+  readonly store: string;
+  readonly replicas: string;
+  readonly overlays: string;
+  /** The operator's own boot programs; they win over Debian's. */
+  readonly boot: string;
+  readonly leases: string;
+  readonly lock: string;
+  /** How commands find the running server. */
+  readonly server: string;
+}
+
+/** What a running server writes down for the commands. */
+export interface RunningServer {
+  readonly pid: number;
+  /** Base address of the API, e.g. `http://127.0.0.1:8470`. */
+  readonly url: string;
+}
+
+/** `--data`, else `INGOT_DATA`, else `/var/lib/ingot` for root and the XDG data directory for anybody else. */
+export function defaultDataDirectory(): string {
+  const named = process.env["INGOT_DATA"];
+  if (named !== undefined && named !== "") return named;
+  if (process.getuid?.() === 0) return "/var/lib/ingot";
+  return join(process.env["XDG_DATA_HOME"] ?? join(homedir(), ".local", "share"), "ingot");
+}
+
+/** The paths alone; nothing is touched. */
+export function dataPaths(root: string): DataPaths {
+  return {
+    root,
+    database: join(root, "ingot.db"),
+    store: join(root, "store"),
+    replicas: join(root, "replicas"),
+    overlays: join(root, "overlays"),
+    boot: join(root, "boot"),
+    leases: join(root, "leases"),
+    lock: join(root, "lock"),
+    server: join(root, "server.json"),
+  };
+}
+
+/** Makes the directory (mode 0750) and what lies in it, so that a failure is told before anything starts. */
+export function createDataDirectory(paths: DataPaths): void {
+  try {
+    mkdirSync(paths.root, { recursive: true, mode: 0o750 });
+    for (const path of [paths.store, paths.replicas, paths.overlays, paths.boot]) mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw new ServerError("data-directory", `--data ${paths.root}: cannot be made or written: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Takes the directory for this process alone, or returns undefined when another process has it. */
+export function lockDataDirectory(paths: DataPaths): FileLock | undefined {
+  try {
+    return lockFile(paths.lock);
+  } catch (error) {
+    throw new ServerError("data-directory", `--data ${paths.root}: cannot be locked: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** The user and group that own the directory: what a command started by root must become before it writes there. */
+export function ownerOf(paths: DataPaths): { uid: number; gid: number } {
+  const { uid, gid } = statSync(paths.root);
+  return { uid, gid };
+}
+
+/** Written into place whole, so that a reader sees all of it or nothing. */
+export function writeRunningServer(paths: DataPaths, server: RunningServer): void {
+  const temporary = `${paths.server}.new`;
+  writeFileSync(temporary, `${JSON.stringify(server)}\n`, { mode: 0o640 });
+  chmodSync(temporary, 0o644);
+  renameSync(temporary, paths.server);
+}
+
+/** Reads what a running server wrote; undefined when there is none. */
+export function readRunningServer(paths: DataPaths): RunningServer | undefined {
+  let text: string;
+  try {
+    text = readFileSync(paths.server, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw new ServerError("data-directory", `${paths.server}: cannot be read: ${messageOf(error)}`, { cause: error });
+  }
+  const value = JSON.parse(text) as Partial<RunningServer>;
+  if (typeof value.pid !== "number" || typeof value.url !== "string") {
+    throw new ServerError("data-directory", `${paths.server}: expected pid and url; remove the file if no server runs`);
+  }
+  return { pid: value.pid, url: value.url };
+}
+
+export function removeRunningServer(paths: DataPaths): void {
+  rmSync(paths.server, { force: true });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

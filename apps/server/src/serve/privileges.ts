@@ -1,0 +1,75 @@
+import { execFileSync } from "node:child_process";
+import { accessSync, chownSync, constants, lstatSync, readdirSync, statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { ServerError } from "../errors.ts";
+
+/** A user to become. */
+export interface SystemUser {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Looks a user up in the system's database; throws `ServerError` code `user`. */
+export function findUser(name: string): SystemUser {
+  try {
+    const line = execFileSync("getent", ["passwd", name], { encoding: "utf8" }).trim();
+    const [, , uid = "", gid = ""] = line.split(":");
+    return { name, uid: Number(uid), gid: Number(gid) };
+  } catch (error) {
+    throw new ServerError(
+      "user",
+      `--user ${name}: no such user; make one (useradd --system ${name}) or give --user root`,
+      { cause: error },
+    );
+  }
+}
+
+/**
+ * Refuses, before a port is bound, a user who could not read the program or reach the data directory afterwards:
+ * it would fail much later, at the first worker or file.
+ */
+export function checkReachable(user: SystemUser, paths: readonly string[]): void {
+  for (const path of paths) {
+    for (let folder = resolve(path); ; folder = dirname(folder)) {
+      const { mode, uid, gid } = statSync(folder);
+      const execute = uid === user.uid ? 0o100 : gid === user.gid ? 0o010 : 0o001;
+      if (folder !== resolve(path) && (mode & execute) === 0) {
+        throw new ServerError(
+          "user",
+          `--user ${user.name} cannot pass through ${folder} to ${path}; move it to where that user can reach it (e.g. /opt/ingot), or give --user root`,
+        );
+      }
+      if (folder === dirname(folder)) break;
+    }
+  }
+}
+
+/** Gives the directory and everything in it to `user`; what already belongs to them is not touched. */
+export function giveDirectory(path: string, user: SystemUser): void {
+  const { uid, gid } = lstatSync(path);
+  if (uid !== user.uid || gid !== user.gid) chownSync(path, user.uid, user.gid);
+  for (const entry of readdirSync(path, { withFileTypes: true, recursive: true })) {
+    const inner = join(entry.parentPath, entry.name);
+    const owner = lstatSync(inner);
+    if (owner.isSymbolicLink() || (owner.uid === user.uid && owner.gid === user.gid)) continue;
+    chownSync(inner, user.uid, user.gid);
+  }
+}
+
+/** Becomes `user` for good: supplementary groups, group, user, in the only order that works. */
+export function becomeUser(user: SystemUser): void {
+  process.setgroups?.([user.gid]);
+  process.setgid?.(user.gid);
+  process.setuid?.(user.uid);
+}
+
+/** Whether this process may read `path`. */
+export function isReadable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
