@@ -49,9 +49,9 @@ describe("MAC address", () => {
 
   test("bytes and text are each other's inverse", () => {
     fc.assert(
-      fc.property(fc.uint8Array({ minLength: 6, maxLength: 6 }), (bytes) =>
-        expect(macToBytes(macFromBytes(bytes))).toEqual(bytes),
-      ),
+      fc.property(fc.uint8Array({ minLength: 6, maxLength: 6 }), (bytes) => {
+        expect(macToBytes(macFromBytes(bytes))).toEqual(bytes);
+      }),
     );
   });
 });
@@ -127,9 +127,9 @@ describe("CRC-32C", () => {
 
   test("parts in a row give the CRC of the whole, wherever it is cut", () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 100 }), fc.uint8Array({ maxLength: 100 }), (a, b) =>
-        expect(crc32c(b, crc32c(a))).toBe(crc32c(concatBytes([a, b]))),
-      ),
+      fc.property(fc.uint8Array({ maxLength: 100 }), fc.uint8Array({ maxLength: 100 }), (a, b) => {
+        expect(crc32c(b, crc32c(a))).toBe(crc32c(concatBytes([a, b])));
+      }),
     );
   });
 });
@@ -151,7 +151,11 @@ describe("serial numbers (RFC 1982)", () => {
 
 describe("hex", () => {
   test("bytes and text are each other's inverse", () => {
-    fc.assert(fc.property(fc.uint8Array(), (bytes) => expect(bytesFromHex(hexFromBytes(bytes))).toEqual(bytes)));
+    fc.assert(
+      fc.property(fc.uint8Array(), (bytes) => {
+        expect(bytesFromHex(hexFromBytes(bytes))).toEqual(bytes);
+      }),
+    );
   });
 
   test.each(["0", "0g", "+1", " 1"])("%j is refused", (text) => {

@@ -43,31 +43,36 @@ export class Writer {
 
   u64(value: bigint): this {
     inRange64(value);
-    this.#view.setBigUint64(this.#grow(8), value);
+    const at = this.#grow(8);
+    this.#view.setBigUint64(at, value);
     return this;
   }
 
   u16LE(value: number): this {
     inRange(value, 0xffff, "u16");
-    this.#view.setUint16(this.#grow(2), value, true);
+    const at = this.#grow(2);
+    this.#view.setUint16(at, value, true);
     return this;
   }
 
   u32LE(value: number): this {
     inRange(value, 0xffff_ffff, "u32");
-    this.#view.setUint32(this.#grow(4), value, true);
+    const at = this.#grow(4);
+    this.#view.setUint32(at, value, true);
     return this;
   }
 
   u64LE(value: bigint): this {
     inRange64(value);
-    this.#view.setBigUint64(this.#grow(8), value, true);
+    const at = this.#grow(8);
+    this.#view.setBigUint64(at, value, true);
     return this;
   }
 
   /** Copies `bytes`. */
   bytes(bytes: Uint8Array): this {
-    this.#bytes.set(bytes, this.#grow(bytes.length));
+    const at = this.#grow(bytes.length);
+    this.#bytes.set(bytes, at);
     return this;
   }
 
@@ -115,6 +120,7 @@ export class Writer {
     return offset;
   }
 
+  /** Makes room and returns its offset. It may replace the buffer and its view: call it before either is named. */
   #grow(length: number): number {
     const at = this.#length;
     const needed = at + length;
