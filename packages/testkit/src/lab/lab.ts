@@ -71,8 +71,7 @@ export class Lab implements AsyncDisposable {
   async removeNamespace(namespace: Namespace): Promise<void> {
     if (!this.#namespaces.delete(namespace.name)) return;
     await namespace.stopProcesses();
-    killAll(pidsIn(namespace.name));
-    await runCommand("ip", ["netns", "delete", namespace.name]);
+    removeNamespaceNow(namespace.name);
   }
 
   /** Lays a cable (veth pair) between two namespaces, or one and the host; both ends come up. */
@@ -171,10 +170,19 @@ function removeNamespaces(prefix: string): void {
   const listed = spawnSync("ip", ["netns", "list"], { encoding: "utf8" });
   for (const line of listed.stdout.split("\n")) {
     const name = line.split(" ")[0] ?? "";
-    if (!name.startsWith(`${prefix}-`)) continue;
-    killAll(pidsIn(name));
-    spawnSync("ip", ["netns", "delete", name]);
+    if (name.startsWith(`${prefix}-`)) removeNamespaceNow(name);
   }
+}
+
+/** Cables go first: the kernel removes a namespace's interfaces some time after the namespace, the host's end of a cable too. */
+function removeNamespaceNow(name: string): void {
+  killAll(pidsIn(name));
+  const cables = spawnSync("ip", ["-netns", name, "-oneline", "link", "show", "type", "veth"], { encoding: "utf8" });
+  for (const line of cables.stdout.split("\n")) {
+    const cable = /^\d+: ([^@:]+)/.exec(line)?.[1];
+    if (cable !== undefined) spawnSync("ip", ["-netns", name, "link", "delete", cable]);
+  }
+  spawnSync("ip", ["netns", "delete", name]);
 }
 
 /** Whatever still runs in a namespace keeps its interfaces alive after the name is gone. */

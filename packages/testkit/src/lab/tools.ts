@@ -8,7 +8,7 @@ export const debianPackageOf: Readonly<Record<string, string>> = {
   "qemu-system-x86_64": "qemu-system-x86",
   mmdebstrap: "mmdebstrap",
   mke2fs: "e2fsprogs",
-  tar: "tar",
+  sfdisk: "fdisk",
   mformat: "mtools",
   mmd: "mtools",
   mcopy: "mtools",
