@@ -1,1 +1,12 @@
-export {};
+export type { BlockDevice, ReadableDevice } from "./block-device.ts";
+export { DiskError } from "./errors.ts";
+export type { DiskErrorCode } from "./errors.ts";
+export { OsFile, OsVolume } from "./os-volume-file.ts";
+export type { OsVolumeOptions } from "./os-volume-file.ts";
+export { Overlay } from "./overlay.ts";
+export type { OverlayMode, OverlayOptions, OverlayStats } from "./overlay.ts";
+export type { OverlayHeader } from "./overlay-map.ts";
+export { readOverlayHeader, removeOverlay } from "./overlay-store.ts";
+export { RawDisk } from "./raw-disk.ts";
+export type { DurableFile, Volume } from "./volume.ts";
+export { PageCacheEstimate } from "./warm-blocks.ts";

@@ -1,0 +1,20 @@
+/** The unit of addressing of every disk, and the unit in which a power cut keeps or loses a write. */
+export const SECTOR_BYTES = 512;
+
+/** The unit of copy-on-write: one page of the page cache, one block of the usual file systems. */
+export const BLOCK_BYTES = 4096;
+
+/** The largest disk an overlay can describe: block numbers and counts have 32 bits, 16 TiB. */
+export const MAX_OVERLAY_BYTES: number = (2 ** 32 - 1) * BLOCK_BYTES;
+
+/** A map file's journal is folded into a new checkpoint when it has grown to this, and to twice its checkpoint. */
+export const MIN_JOURNAL_BYTES: number = 1024 * 1024;
+
+/** Fetched chunks that may wait in memory for their write to the backing; beyond it, fetching waits for writing. */
+export const MAX_WRITE_BEHIND_BYTES: number = 64 * 1024 * 1024;
+
+/** A replica makes its have-bits durable whenever this much was written since the last time. */
+export const HAVE_COMMIT_BYTES: number = 64 * 1024 * 1024;
+
+/** Chunks fetched ahead of a sequential reader, at most: 8 × 256 KiB, enough for one round trip at 1 Gbit/s. */
+export const MAX_READ_AHEAD_CHUNKS = 8;
