@@ -22,6 +22,8 @@ export interface ProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Written to standard input, which is then closed; without it standard input is empty. */
   readonly input?: string | Uint8Array;
+  /** Called with every whole line of either stream as it comes. */
+  readonly onLine?: (line: string) => void;
 }
 
 /** Options of a command that is run to its end. */
@@ -29,6 +31,8 @@ export interface RunOptions extends ProcessOptions {
   /** Resolve with any status instead of throwing "commandFailed". */
   readonly allowFailure?: boolean;
   readonly signal?: AbortSignal;
+  /** How long an aborted command may take to clean up before it is killed; default 3,000 ms. */
+  readonly graceMs?: number;
 }
 
 /** A running program of the lab, with what it printed. */
@@ -49,7 +53,7 @@ export class LabProcess {
       env: { ...process.env, ...options.env },
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     });
-    this.ended = this.#collect();
+    this.ended = this.#collect(options.onLine);
     this.ended.catch(() => undefined);
     this.child.stdin?.on("error", () => undefined);
     this.child.stdin?.end(options.input);
@@ -74,16 +78,24 @@ export class LabProcess {
     clearTimeout(timer);
   }
 
-  #collect(): Promise<CommandResult> {
+  #collect(onLine?: (line: string) => void): Promise<CommandResult> {
     let stdout = "";
     let stderr = "";
+    let partial = "";
+    const print = (text: string): void => {
+      this.output.append(text);
+      if (onLine === undefined) return;
+      const lines = (partial + text).split("\n");
+      partial = lines.pop() ?? "";
+      for (const line of lines) onLine(line);
+    };
     this.child.stdout?.setEncoding("utf8").on("data", (text: string) => {
       stdout += text;
-      this.output.append(text);
+      print(text);
     });
     this.child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       stderr += text;
-      this.output.append(text);
+      print(text);
     });
     return new Promise((resolve, reject) => {
       this.child.once("error", (cause: NodeJS.ErrnoException) => {
@@ -124,9 +136,9 @@ export async function runCommand(
 export async function finish(
   running: LabProcess,
   args: readonly string[],
-  options: Pick<RunOptions, "allowFailure" | "signal">,
+  options: Pick<RunOptions, "allowFailure" | "signal" | "graceMs">,
 ): Promise<CommandResult> {
-  const abort = (): void => void running.stop();
+  const abort = (): void => void running.stop(options.graceMs);
   options.signal?.addEventListener("abort", abort);
   try {
     const result = await running.ended;

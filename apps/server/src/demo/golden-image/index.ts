@@ -1,0 +1,1 @@
+export { buildGoldenImage, type BuildOptions, type GoldenImage } from "./build.ts";
