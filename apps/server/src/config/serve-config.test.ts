@@ -1,0 +1,144 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { ServerError } from "../errors.ts";
+import { findInterface } from "./network-interface.ts";
+import { parseServeConfig, type RawServeOptions } from "./serve-config.ts";
+import { mergeOptions } from "./sources.ts";
+
+function refusalOf(run: () => unknown): string {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof ServerError) return `${error.code}: ${error.message}`;
+    throw error;
+  }
+  return "accepted";
+}
+
+describe("options of serve", () => {
+  test("without any option the server stays on loopback and answers no DHCP", () => {
+    expect(parseServeConfig({})).toEqual({
+      dhcp: "off",
+      dns: [],
+      http: { address: "127.0.0.1", port: 8470 },
+      bootPort: 8471,
+      tftp: false,
+      user: "ingot",
+      logLevel: "info",
+    });
+  });
+
+  test("an interface brings TFTP with it", () => {
+    expect(parseServeConfig({ interface: "eth1" })).toMatchObject({ interface: "eth1", tftp: true, dhcp: "off" });
+  });
+
+  test("a full DHCP server takes its range, router and name servers", () => {
+    const config = parseServeConfig({
+      interface: "eth1",
+      dhcp: "full",
+      "dhcp-range": "10.0.0.100-10.0.0.199",
+      router: "10.0.0.254",
+      dns: "10.0.0.2,10.0.0.3",
+    });
+    expect(config).toMatchObject({
+      dhcp: "full",
+      dhcpRange: { first: "10.0.0.100", last: "10.0.0.199" },
+      router: "10.0.0.254",
+      dns: ["10.0.0.2", "10.0.0.3"],
+    });
+  });
+
+  test.each<[string, RawServeOptions, RegExp]>([
+    ["full DHCP without a range", { interface: "eth1", dhcp: "full" }, /--dhcp full needs --dhcp-range/],
+    ["DHCP without an interface", { dhcp: "proxy" }, /--dhcp proxy needs --interface/],
+    [
+      "a range that nobody uses",
+      { interface: "e", dhcp: "proxy", "dhcp-range": "10.0.0.1-10.0.0.2" },
+      /--dhcp-range is only used with --dhcp full/,
+    ],
+    ["a router that nobody hands out", { router: "10.0.0.1" }, /--router is only used with --dhcp full/],
+    ["TFTP without an interface", { tftp: "on" }, /--tftp on needs --interface/],
+    ["a DHCP mode that does not exist", { dhcp: "yes" as "full" }, /--dhcp:/],
+    [
+      "a range that runs backwards",
+      { interface: "e", dhcp: "full", "dhcp-range": "10.0.0.9-10.0.0.1" },
+      /expected FIRST-LAST/,
+    ],
+    ["a port past 65535", { http: "127.0.0.1:70000" }, /expected ADDRESS:PORT/],
+    ["an address without a port", { iscsi: "10.0.0.1" }, /expected ADDRESS:PORT/],
+    ["a boot port that is a word", { "boot-port": "high" }, /expected a port/],
+    ["a name server that is no address", { dns: "10.0.0.1,none" }, /--dns/],
+  ])("%s is refused before anything starts", (_name, raw, message) => {
+    const refusal = refusalOf(() => parseServeConfig(raw));
+    expect(refusal).toMatch(/^config-invalid/);
+    expect(refusal).toMatch(message);
+  });
+});
+
+describe("where options come from", () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "ingot-config-"));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  function file(text: string): string {
+    const path = join(folder, "ingot.yaml");
+    writeFileSync(path, text);
+    return path;
+  }
+
+  test("a flag wins over the environment, and that over the file", () => {
+    const configFile = file("interface: eth1\ndhcp: proxy\nboot-port: 9000\ndns: [10.0.0.2, 10.0.0.3]\ntftp: off\n");
+    expect(
+      mergeOptions({
+        flags: { dhcp: "full" },
+        environment: { INGOT_DHCP: "off", INGOT_BOOT_PORT: "9001", PATH: "/bin" },
+        configFile,
+      }),
+    ).toEqual({
+      interface: "eth1",
+      dhcp: "full",
+      "boot-port": "9001",
+      dns: "10.0.0.2,10.0.0.3",
+      tftp: "off",
+    });
+  });
+
+  test("an unknown key names the file and what is known", () => {
+    const configFile = file("dhpc: full\n");
+    expect(refusalOf(() => mergeOptions({ flags: {}, environment: {}, configFile }))).toMatch(
+      /ingot\.yaml: unknown option "dhpc" \(known: interface, dhcp,/,
+    );
+  });
+
+  test("an unknown variable is refused, a known one of another command is not", () => {
+    expect(refusalOf(() => mergeOptions({ flags: {}, environment: { INGOT_DHPC: "full" } }))).toMatch(
+      /INGOT_DHPC is unknown/,
+    );
+    expect(mergeOptions({ flags: {}, environment: { INGOT_DATA: "/srv" }, configFile: file("") })).toEqual({});
+  });
+
+  test.each([
+    ["a file that is missing", () => join(folder, "missing.yaml")],
+    ["a file that is not YAML", () => file("{")],
+    ["a file that is a list", () => file("- dhcp\n")],
+    ["a value that is a map", () => file("dhcp:\n  mode: full\n")],
+  ])("%s is refused", (_name, path) => {
+    expect(refusalOf(() => mergeOptions({ flags: {}, environment: {}, configFile: path() }))).toMatch(
+      /^config-invalid/,
+    );
+  });
+});
+
+describe("the boot interface", () => {
+  test("is found with its network", () => {
+    expect(findInterface("lo")).toEqual({ name: "lo", network: { address: "127.0.0.1", prefixLength: 8 } });
+  });
+
+  test("that does not exist is named together with those that do", () => {
+    expect(refusalOf(() => findInterface("eth99"))).toMatch(/^interface: --interface eth99: no such interface.*lo/);
+  });
+});
