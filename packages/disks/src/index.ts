@@ -7,6 +7,8 @@ export { Overlay } from "./overlay.ts";
 export type { OverlayMode, OverlayOptions, OverlayStats } from "./overlay.ts";
 export type { OverlayHeader } from "./overlay-map.ts";
 export { readOverlayHeader, removeOverlay } from "./overlay-store.ts";
+export { detectImage, openRawImage } from "./raw-image-file.ts";
+export type { RawImage } from "./raw-image-file.ts";
 export { RawDisk } from "./raw-disk.ts";
 export type { DurableFile, Volume } from "./volume.ts";
 export { PageCacheEstimate } from "./warm-blocks.ts";
