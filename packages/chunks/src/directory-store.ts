@@ -1,0 +1,189 @@
+import { DecodeError } from "@ingot/wire";
+import { ChunkCache } from "./chunk-cache.ts";
+import type { ChunkLocation } from "./chunk-index.ts";
+import { sha256 } from "./digest.ts";
+import type { Digest } from "./digest.ts";
+import { ChunkError, throwIfAborted } from "./errors.ts";
+import { importImage } from "./import-image.ts";
+import { decodeManifest } from "./manifest.ts";
+import type { Manifest } from "./manifest.ts";
+import { NodeFiles } from "./node-file.ts";
+import { openStore } from "./open-store.ts";
+import type { StoreProblem } from "./open-store.ts";
+import { CodecPool } from "./pool-worker.ts";
+import { StoreCore, isAbsent, manifestPath, packPath, storeError } from "./store-core.ts";
+import type { StoreFiles } from "./store-files.ts";
+import type {
+  ChunkReader,
+  ImageImporter,
+  ImageSource,
+  ImportOptions,
+  ImportResult,
+  ManifestLister,
+  ManifestReader,
+} from "./store.ts";
+
+/** How a directory store uses the machine. */
+export interface DirectoryStoreOptions {
+  /** Threads that hash, compress and verify. Default 2. */
+  readonly threads?: number;
+  /** Plain chunks kept in memory, in bytes. Default 64 MiB. */
+  readonly cacheBytes?: number;
+  /** The file system, for tests. Default: `node:fs` below the directory. */
+  readonly files?: StoreFiles;
+}
+
+const DEFAULT_THREADS = 2;
+const DEFAULT_CACHE_BYTES = 64 * 1024 * 1024;
+
+/**
+ * A chunk store in a directory (`docs/formats/index.md`). One process at a time uses a directory: the caller holds a lock.
+ * A crash at any moment leaves the old or the new state; damage is found when it is read, and stops nothing else.
+ */
+export class DirectoryStore implements ChunkReader, ManifestReader, ManifestLister, ImageImporter, AsyncDisposable {
+  /** What was wrong when the store was opened. */
+  readonly problems: readonly StoreProblem[];
+  readonly #core: StoreCore;
+  readonly #cache: ChunkCache;
+  readonly #reading = new Map<Digest, Promise<Uint8Array>>();
+  readonly #operations = new Set<Promise<unknown>>();
+
+  private constructor(core: StoreCore, problems: readonly StoreProblem[], cacheBytes: number) {
+    this.#core = core;
+    this.problems = problems;
+    this.#cache = new ChunkCache(cacheBytes);
+  }
+
+  /**
+   * Opens the store in `directory`, creating it when there is none (its parent exists), and clears away what a crash left.
+   * Throws `ChunkError`: `io`, `no-space`, `unsupported`.
+   */
+  static async open(directory: string, options: DirectoryStoreOptions = {}): Promise<DirectoryStore> {
+    const files = options.files ?? new NodeFiles(directory);
+    const core = new StoreCore(files, new CodecPool(options.threads ?? DEFAULT_THREADS));
+    const problems = await openStore(core);
+    return new DirectoryStore(core, problems, options.cacheBytes ?? DEFAULT_CACHE_BYTES);
+  }
+
+  /** See `ChunkReader`. Concurrent reads of one chunk are one. */
+  async readChunk(digest: Digest, signal?: AbortSignal): Promise<Uint8Array> {
+    throwIfAborted(signal, `reading chunk ${digest}`);
+    const cached = this.#cache.get(digest);
+    if (cached !== undefined) return cached;
+    let reading = this.#reading.get(digest);
+    if (reading === undefined) {
+      reading = this.#track(this.#readChunk(digest)).finally(() => this.#reading.delete(digest));
+      this.#reading.set(digest, reading);
+    }
+    return await (signal === undefined ? reading : orAborted(reading, signal, `reading chunk ${digest}`));
+  }
+
+  /** See `ManifestReader`. */
+  async readManifest(id: Digest): Promise<Manifest> {
+    this.#core.throwIfClosed();
+    return await readStoredManifest(this.#core, id);
+  }
+
+  /** See `ManifestLister`. */
+  async listManifests(): Promise<readonly Digest[]> {
+    this.#core.throwIfClosed();
+    return [...this.#core.manifests].sort();
+  }
+
+  /** See `ImageImporter`. */
+  async importImage(source: ImageSource, options: ImportOptions = {}): Promise<ImportResult> {
+    return await this.#track(importImage(this.#core, source, options));
+  }
+
+  /** The pack that holds a chunk, or `undefined`. */
+  packOf(digest: Digest): Digest | undefined {
+    return this.#core.index.find(digest)?.pack;
+  }
+
+  /** Ends threads and closes files. Operations under way fail with `closed`, and have cleaned up when this resolves. Idempotent. */
+  async close(): Promise<void> {
+    this.#core.closed = true;
+    await this.#core.pool.close();
+    await Promise.allSettled(this.#operations);
+    await this.#core.files.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #track<T>(operation: Promise<T>): Promise<T> {
+    this.#operations.add(operation);
+    const forget = (): void => void this.#operations.delete(operation);
+    operation.then(forget, forget);
+    return operation;
+  }
+
+  async #readChunk(digest: Digest): Promise<Uint8Array> {
+    const core = this.#core;
+    core.throwIfClosed();
+    const location = core.index.find(digest);
+    if (location === undefined) {
+      throw new ChunkError("missing", `chunk ${digest}: not in this store`, { chunk: digest });
+    }
+    const { codec, plainLength, pack } = location;
+    const bytes = await this.#readStored(location);
+    const opened = await core.pool.run({ kind: "open", bytes, codec, plainLength, digest }, true);
+    if ("damage" in opened) {
+      core.condemned.add(pack);
+      const path = packPath(pack);
+      throw new ChunkError("damaged", `chunk ${digest} in ${path}: ${opened.damage}`, { chunk: digest, pack, path });
+    }
+    this.#cache.add(digest, opened.plain);
+    return opened.plain;
+  }
+
+  /** The stored bytes, from where the index says; once more if a prune moved the chunk meanwhile. */
+  async #readStored(first: ChunkLocation): Promise<Uint8Array<ArrayBuffer>> {
+    let location: ChunkLocation | undefined = first;
+    for (;;) {
+      const { digest, pack, offset, storedLength } = location;
+      const path = packPath(pack);
+      try {
+        return await this.#core.files.readRange(path, offset, storedLength);
+      } catch (cause) {
+        if (!isAbsent(cause)) throw storeError(cause, `reading chunk ${digest} in ${path}`, path);
+        location = this.#core.index.find(digest);
+        if (location === undefined || location.pack === pack) {
+          this.#core.condemned.add(pack);
+          throw new ChunkError("missing", `chunk ${digest}: ${path} is gone`, { chunk: digest, pack, path, cause });
+        }
+      }
+    }
+  }
+}
+
+/** Reads and verifies a manifest file. Throws `ChunkError` `missing`, `damaged`, `io`. */
+export async function readStoredManifest(core: StoreCore, id: Digest): Promise<Manifest> {
+  const path = manifestPath(id);
+  let bytes: Uint8Array;
+  try {
+    bytes = await core.files.read(path);
+  } catch (cause) {
+    if (!isAbsent(cause)) throw storeError(cause, `reading manifest ${id}`, path);
+    throw new ChunkError("missing", `manifest ${id}: not in this store`, { manifest: id, cause });
+  }
+  const got = sha256(bytes);
+  if (got !== id) {
+    throw new ChunkError("damaged", `manifest ${id}: the file's SHA-256 is ${got}`, { manifest: id, path });
+  }
+  try {
+    return decodeManifest(bytes);
+  } catch (cause) {
+    if (!(cause instanceof DecodeError)) throw cause;
+    throw new ChunkError("damaged", `manifest ${id}: ${cause.message}`, { manifest: id, path, cause });
+  }
+}
+
+function orAborted<T>(promise: Promise<T>, signal: AbortSignal, what: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(new ChunkError("aborted", `${what} was aborted`, { cause: signal.reason }));
+    signal.addEventListener("abort", onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
