@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { MAX_BOOT_STAGES } from "./limits.ts";
 import { amountSchema, timeSchema } from "./values.ts";
 
 /**
  * The stages of a boot, in the order in which a healthy machine passes them. Not every boot has them all: UEFI HTTP boot has
- * no `tftp`, a local boot ends after `script`. `failed` may follow any other.
+ * no `tftp`, a local boot ends after `script`. `failed` may follow any other;
+ * it goes away again when the boot comes further after all.
  *
  * | stage | what was seen |
  * |---|---|
@@ -55,7 +55,7 @@ export const bootTimelineSchema: z.ZodType<BootTimeline> = z
     startedAt: timeSchema,
     stages: z
       .array(z.object({ stage: bootStageSchema, at: timeSchema, detail: z.string().optional() }))
-      .max(MAX_BOOT_STAGES),
+      .max(BOOT_STAGES.length),
     bytesRead: amountSchema,
     bytesWritten: amountSchema,
     failure: z.string().optional(),

@@ -11,7 +11,6 @@ export const API_ERROR_STATUS = {
   /** The machine is not in the inventory and registration is closed. */
   registrationClosed: 403,
   notFound: 404,
-  methodNotAllowed: 405,
   /** A name or a MAC address belongs to something else already; `details` names it. */
   conflict: 409,
   /** It is needed by something else; `details.usedBy` names who. */

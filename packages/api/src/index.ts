@@ -32,7 +32,6 @@ export {
 } from "./image.ts";
 export {
   DEFAULT_PAGE_SIZE,
-  MAX_BOOT_STAGES,
   MAX_IMAGE_BYTES,
   MAX_MACS_PER_MACHINE,
   MAX_NAME_LENGTH,

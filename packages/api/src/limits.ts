@@ -13,9 +13,6 @@ export const MAX_MACS_PER_MACHINE: number = 16;
 /** Longest free text (comments, descriptions), in characters. */
 export const MAX_TEXT_LENGTH: number = 500;
 
-/** Longest stage list of one boot: a machine that loops in its firmware adds stages without end. */
-export const MAX_BOOT_STAGES: number = 40;
-
 /** Largest image that may be uploaded: 64 TiB, the largest VHDX. */
 export const MAX_IMAGE_BYTES: number = 64 * 2 ** 40;
 

@@ -27,8 +27,8 @@ export type SettingSource = (typeof SETTING_SOURCES)[number];
 /**
  * What a machine is doing, as far as the server sees it.
  *
- * `new`: registered itself, never booted from here. `off`: nothing heard since it went away. `booting`: between its first
- * request and its operating system. `running`: its disk is in use by the operating system. `up`: the operating system said so.
+ * `new`: registered itself, never had a disk from here. `off`: nothing heard since it went away. `booting`: between its first
+ * request and its operating system. `running`: its disk is in use by the operating system, or it was sent to its own disk. `up`: the operating system said so.
  * `failed`: its last boot stopped; the timeline says why.
  */
 export const MACHINE_STATES = ["new", "off", "booting", "running", "up", "failed"] as const;

@@ -1,0 +1,35 @@
+/** Largest JSON body of a request, in bytes. The largest honest one, a machine with 16 MAC addresses, has about 2 KiB. */
+export const MAX_JSON_BODY_BYTES: number = 256 * 1024;
+
+/** Most event streams open at once: each holds a mailbox. */
+export const MAX_STREAMS: number = 100;
+
+/** Most events that wait for one slow stream; beyond this the reader starts over with a new `hello`. */
+export const MAX_WAITING_EVENTS: number = 1000;
+
+/** Most events that a reader gets again when it comes back with `Last-Event-ID`. */
+export const MAX_REPLAYED_EVENTS: number = 1000;
+
+/** Events that are kept; about 20 events a machine for 5,000 machines. */
+export const MAX_KEPT_EVENTS: number = 100_000;
+
+/** How many events are written between two looks at {@link MAX_KEPT_EVENTS}. */
+export const EVENTS_BETWEEN_PRUNES: number = 1000;
+
+/** Machines that register themselves: more than this are refused, so that a flood of made-up MAC addresses ends somewhere. */
+export const MAX_MACHINES: number = 20_000;
+
+/** Longest serial number, product or manufacturer that is kept, in characters. SMBIOS strings are short; the query is hostile. */
+export const MAX_FACT_LENGTH: number = 64;
+
+/** Machines that one tick of live updates publishes; the others wait for the next. */
+export const MAX_UPDATES_PER_TICK: number = 500;
+
+/** Points of a disk's growth that are kept. */
+export const MAX_GROWTH_POINTS: number = 60;
+
+/** iSCSI sessions that one machine's disk may have at once; a healthy boot has one or two. */
+export const MAX_SESSIONS_PER_MACHINE: number = 16;
+
+/** Entries of damage that one verification lists. */
+export const MAX_DAMAGE_ENTRIES: number = 1000;

@@ -1,0 +1,124 @@
+import type { Generated, Kysely } from "kysely";
+
+/** What holds for the whole server; one row a setting, its value as JSON. */
+export interface SettingsTable {
+  readonly key: string;
+  readonly value: string;
+}
+
+/** Groups of machines. `image` is a reference as text. */
+export interface GroupsTable {
+  readonly name: string;
+  readonly comment: string | null;
+  readonly plan: string | null;
+  readonly image: string | null;
+  readonly mode: string | null;
+  readonly created_at: string;
+}
+
+/** The inventory. Times are ISO 8601 texts. */
+export interface MachinesTable {
+  readonly id: string;
+  readonly name: string;
+  readonly group_name: string | null;
+  readonly site: string | null;
+  readonly comment: string | null;
+  readonly uuid: string | null;
+  readonly serial: string | null;
+  readonly manufacturer: string | null;
+  readonly product: string | null;
+  readonly firmware: string;
+  readonly plan: string | null;
+  readonly image: string | null;
+  readonly mode: string | null;
+  /** JSON of `MachineQuirks`. */
+  readonly quirks: string;
+  readonly chap_user: string | null;
+  /** CHAP needs the secret itself: a hash cannot answer a challenge (RFC 1994 §2.2). */
+  readonly chap_secret: string | null;
+  /** 1: nobody has set anything on it since it registered itself. */
+  readonly untouched: number;
+  readonly created_at: string;
+  readonly last_seen_at: string | null;
+  readonly address: string | null;
+  readonly state: string;
+  /** The highest boot number that was given to a boot script. */
+  readonly allocated_boot: number;
+  /** The boot that the disk belongs to. */
+  readonly current_boot: number;
+  /** JSON of the last `BootTimeline`. */
+  readonly boot: string | null;
+  /** JSON of the last event that concerns the machine. */
+  readonly last_event: string | null;
+}
+
+/** Who owns a MAC address: at most one machine. */
+export interface MacsTable {
+  readonly mac: string;
+  readonly machine_id: string;
+}
+
+/** Images; a row without versions only keeps `last_version`, so that no number is ever given twice. */
+export interface ImagesTable {
+  readonly name: string;
+  readonly created_at: string;
+  readonly last_version: number;
+}
+
+/** Versions of images. */
+export interface ImageVersionsTable {
+  readonly image: string;
+  readonly version: number;
+  readonly manifest_id: string;
+  readonly created_at: string;
+  readonly size_bytes: number;
+  readonly data_bytes: number;
+  readonly unique_bytes: number;
+  readonly stored_bytes: number;
+  readonly chunk_count: number;
+  readonly comment: string | null;
+}
+
+/** Tags of images. */
+export interface ImageTagsTable {
+  readonly image: string;
+  readonly tag: string;
+  readonly version: number;
+}
+
+/** Which version a machine's overlay is over. A row exists from the first login until the overlay is thrown away. */
+export interface DisksTable {
+  readonly machine_id: string;
+  readonly image: string;
+  readonly version: number;
+  readonly manifest_id: string;
+  readonly created_at: string;
+}
+
+/** The history. */
+export interface EventsTable {
+  readonly id: Generated<number>;
+  readonly at: string;
+  readonly kind: string;
+  readonly machine: string | null;
+  readonly image: string | null;
+  readonly message: string;
+  /** JSON. */
+  readonly data: string | null;
+}
+
+/** All tables. */
+export interface Tables {
+  readonly settings: SettingsTable;
+  readonly machine_groups: GroupsTable;
+  readonly machines: MachinesTable;
+  readonly macs: MacsTable;
+  readonly images: ImagesTable;
+  readonly image_versions: ImageVersionsTable;
+  readonly image_tags: ImageTagsTable;
+  readonly disks: DisksTable;
+  readonly events: EventsTable;
+}
+
+/** The database or a transaction on it. A function that takes this MUST NOT reach for another handle: with SQLite that would wait for ever. */
+export type Database = Kysely<Tables>;
