@@ -1,0 +1,115 @@
+import { once } from "node:events";
+import { Command, Option } from "commander";
+import {
+  parseServeConfig,
+  SERVE_OPTION_NAMES,
+  type RawServeOptions,
+  type ServeOptionName,
+} from "../config/serve-config.ts";
+import { mergeOptions } from "../config/sources.ts";
+import { startServer, type ServerNotice } from "../serve/start-server.ts";
+import type { CommonOptions } from "./common-options.ts";
+
+type ServeOptions = CommonOptions & { readonly config?: string } & { readonly [camelCased: string]: unknown };
+
+/** `ingot serve` */
+export function serveCommand(): Command {
+  return new Command("serve")
+    .description("the server: boots machines, offers their disks, shows the console")
+    .option("--config <file>", "configuration file (default /etc/ingot/ingot.yaml where it exists)")
+    .option("--interface <name>", "the interface machines boot by")
+    .addOption(
+      new Option(
+        "--dhcp <mode>",
+        "answer DHCP: proxy beside an existing server, full with addresses (default off)",
+      ).choices(["off", "proxy", "full"]),
+    )
+    .option("--dhcp-range <first-last>", "addresses that --dhcp full hands out")
+    .option("--router <address>", "default gateway that --dhcp full hands out")
+    .option("--dns <addresses>", "name servers that --dhcp full hands out, separated by commas")
+    .option("--http <address:port>", "console and API (default 127.0.0.1:8470)")
+    .option("--boot-port <port>", "boot scripts and boot files on the boot interface (default 8471)")
+    .option("--iscsi <address:port>", "iSCSI portal (default the boot interface, port 3260)")
+    .addOption(
+      new Option("--tftp <on|off>", "TFTP on the boot interface (default on with --interface)").choices(["on", "off"]),
+    )
+    .addOption(
+      new Option("--registration <open|closed>", "whether unknown machines may register themselves").choices([
+        "open",
+        "closed",
+      ]),
+    )
+    .option("--user <name>", "user that a server started by root becomes (default ingot)")
+    .addOption(
+      new Option("--log-level <level>", "what is logged to standard error (default info)").choices([
+        "debug",
+        "info",
+        "warn",
+        "error",
+      ]),
+    )
+    .addHelpText(
+      "after",
+      `
+Every option can stand in the configuration file (dhcp-range: …) or in the environment (INGOT_DHCP_RANGE=…); a flag wins
+over the environment, and that over the file.
+
+Examples:
+  ingot serve                                       console and API alone, on loopback
+  ingot serve --interface eth1 --dhcp proxy         beside an existing DHCP server
+  ingot serve --interface eth1 --dhcp full --dhcp-range 10.0.0.100-10.0.0.199 --router 10.0.0.254`,
+    )
+    .action(serve);
+}
+
+async function serve(options: ServeOptions): Promise<void> {
+  const configFile = options.config ?? process.env["INGOT_CONFIG"];
+  const raw = mergeOptions({
+    flags: flagsOf(options),
+    environment: process.env,
+    ...(configFile !== undefined && { configFile }),
+  });
+  const config = parseServeConfig(raw);
+  const announce = options.json === true ? announceJson : announceText;
+  const server = await startServer({ config, dataDirectory: options.data, announce, json: options.json === true });
+  const signal = await Promise.race([
+    once(process, "SIGINT").then(() => "SIGINT"),
+    once(process, "SIGTERM").then(() => "SIGTERM"),
+  ]);
+  announce({ event: "stopping", reason: signal });
+  await server.close();
+  announce({ event: "stopped" });
+}
+
+function flagsOf(options: ServeOptions): RawServeOptions {
+  const flags: { [name in ServeOptionName]?: string } = {};
+  for (const name of SERVE_OPTION_NAMES) {
+    const value = options[name.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())];
+    if (typeof value === "string") flags[name] = value;
+  }
+  return flags;
+}
+
+/** One JSON object per line; the last of start-up is `{"event":"ready",…}`. */
+function announceJson(notice: ServerNotice): void {
+  process.stdout.write(`${JSON.stringify(notice)}\n`);
+}
+
+function announceText(notice: ServerNotice): void {
+  process.stdout.write(`${describe(notice)}\n`);
+}
+
+function describe(notice: ServerNotice): string {
+  switch (notice.event) {
+    case "service":
+      return `${notice.name.padEnd(10)} ${notice.address.padEnd(22)} ${notice.detail}`.trimEnd();
+    case "warning":
+      return `warning: ${notice.message}`;
+    case "ready":
+      return `ready: console and API at ${notice.url}`;
+    case "stopping":
+      return `stopping (${notice.reason})`;
+    case "stopped":
+      return "stopped";
+  }
+}
