@@ -1,6 +1,6 @@
 import { BlockMap, type BlockRun } from "./block-map.ts";
 import { DiskError } from "./errors.ts";
-import { BLOCK_BYTES, MIN_JOURNAL_BYTES, SECTOR_BYTES } from "./limits.ts";
+import { BLOCK_BYTES, SECTOR_BYTES } from "./limits.ts";
 import {
   decodeOverlayHeader,
   decodeOverlayRecord,
@@ -73,6 +73,11 @@ export class OverlayStore {
           `overlay: ${dataName(header)} has ${sizeBytes} bytes, expected ${header.sizeBytes}`,
         );
       }
+      // A process that was killed leaves in the page cache what it had not synced. It is visible now and will be built
+      // upon, so it has to become durable first.
+      await data.sync();
+      await stored.file.sync();
+      await volume.syncDirectory();
       const store = new OverlayStore(volume, header, data, stored);
       await store.removeOthers();
       return { store, map: blocks };
@@ -89,9 +94,9 @@ export class OverlayStore {
   }
 
   /** Whether the next save should be a checkpoint. */
-  get wantsCheckpoint(): boolean {
+  wantsCheckpoint(minJournalBytes: number): boolean {
     const journal = this.#end - this.#checkpointEnd;
-    return journal > MIN_JOURNAL_BYTES && journal > 2 * this.#checkpointEnd;
+    return journal > minJournalBytes && journal > 2 * this.#checkpointEnd;
   }
 
   /**
@@ -223,7 +228,6 @@ async function readMap(file: DurableFile): Promise<StoredMap & { header: Overlay
   if (end < bytes.length) {
     refuseIfRecordFollows(bytes, end, blockCount, sequence);
     await file.truncate(end);
-    await file.sync();
   }
   return { header, blocks, file, checkpointEnd: checkpoint.nextOffset, end, sequence };
 }

@@ -2,7 +2,7 @@ import { type BlockDevice, checkRange, type ReadableDevice } from "./block-devic
 import { BlockMap, BlockState } from "./block-map.ts";
 import { DiskError } from "./errors.ts";
 import { GroupCommit } from "./group-commit.ts";
-import { BLOCK_BYTES, MAX_OVERLAY_BYTES, SECTOR_BYTES } from "./limits.ts";
+import { BLOCK_BYTES, MAX_OVERLAY_BYTES, MIN_JOURNAL_BYTES, SECTOR_BYTES } from "./limits.ts";
 import type { OverlayHeader } from "./overlay-map.ts";
 import { OverlayStore, readOverlayHeader } from "./overlay-store.ts";
 import { afterwards, type Part, runParts } from "./parts.ts";
@@ -25,6 +25,8 @@ export interface OverlayOptions {
    * away and begin over this base.
    */
   readonly ifOtherBase?: "refuse" | "startOver";
+  /** Size from which the map's journal is folded into a new checkpoint; default 1 MiB. */
+  readonly minJournalBytes?: number;
 }
 
 /** What an overlay holds. */
@@ -51,6 +53,7 @@ export class Overlay implements BlockDevice {
   readonly sizeBytes: number;
   readonly #volume: Volume;
   readonly #base: ReadableDevice;
+  readonly #minJournalBytes: number;
   #store: OverlayStore;
   #map: BlockMap;
   readonly #locks = new RangeLocks();
@@ -68,6 +71,7 @@ export class Overlay implements BlockDevice {
     this.sizeBytes = options.base.sizeBytes;
     this.#volume = options.volume;
     this.#base = options.base;
+    this.#minJournalBytes = options.minJournalBytes ?? MIN_JOURNAL_BYTES;
     this.#store = store;
     this.#map = map;
   }
@@ -324,7 +328,7 @@ export class Overlay implements BlockDevice {
     const store = this.#store;
     // The states as they are now: what changes during the sync below is not covered by it.
     const changed = this.#map.takeUnsaved();
-    const all = store.wantsCheckpoint ? [...this.#map.runs()] : undefined;
+    const all = store.wantsCheckpoint(this.#minJournalBytes) ? [...this.#map.runs()] : undefined;
     this.#unsynced = false;
     await store.data.sync().catch((error: unknown) => this.#fail(error));
     if (changed.length === 0) return;

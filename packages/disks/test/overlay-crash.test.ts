@@ -1,0 +1,90 @@
+import { CrashVolume, PowerCutError } from "@ingot/testkit/crash";
+import { type SeededRandom, seededRandom } from "@ingot/testkit/link";
+import fc from "fast-check";
+import { test } from "vitest";
+
+import { DiskError } from "../src/errors.ts";
+import { Overlay } from "../src/overlay.ts";
+import { baseDisk, DiskModel } from "./disk-model.ts";
+
+/** 24 blocks and a short last one. */
+const SIZE_BYTES = 24 * 4096 + 1536;
+const BASE_ID = "5a".repeat(32);
+
+function between(random: SeededRandom, low: number, high: number): number {
+  return low + Math.floor(random() * (high - low + 1));
+}
+
+function randomRange(random: SeededRandom): [offset: number, length: number] {
+  const sectorCount = SIZE_BYTES / 512;
+  const from = between(random, 0, sectorCount - 1);
+  const most = random() < 0.2 ? sectorCount : 24;
+  const count = between(random, 1, Math.min(most, sectorCount - from));
+  return [from * 512, count * 512];
+}
+
+/** Some operations at once; settles when all have. The power being off is their only excuse. */
+async function burst(random: SeededRandom, model: DiskModel, overlay: Overlay): Promise<void> {
+  const running: Promise<void>[] = [];
+  const count = between(random, 1, 8);
+  for (let i = 0; i < count; i++) {
+    const [offset, length] = randomRange(random);
+    const what = random();
+    if (what < 0.5) running.push(model.write(overlay, offset, length));
+    else if (what < 0.65) running.push(model.discard(overlay, offset, length));
+    else if (what < 0.85) running.push(model.flush(overlay));
+    else running.push(model.read(overlay, offset, length));
+  }
+  if (random() < 0.03) {
+    await settle(running);
+    running.push(model.reset(overlay));
+  }
+  await settle(running);
+}
+
+async function settle(running: readonly Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(running)) {
+    if (result.status === "rejected" && !isPowerCut(result.reason)) throw result.reason as Error;
+  }
+}
+
+function isPowerCut(error: unknown): boolean {
+  return error instanceof PowerCutError || (error instanceof DiskError && error.code === "failed");
+}
+
+async function openOverlay(volume: CrashVolume, random: SeededRandom): Promise<Overlay> {
+  const delay = random() < 0.5 ? (): Promise<void> | undefined => Promise.resolve() : undefined;
+  return Overlay.open({ volume, base: baseDisk(SIZE_BYTES, delay), baseId: BASE_ID, minJournalBytes: 4096 });
+}
+
+/** Runs bursts until the power goes off, and returns what the disk holds then. */
+async function runUntilCrash(random: SeededRandom, volume: CrashVolume, model: DiskModel): Promise<CrashVolume> {
+  volume.cutPowerAfter(between(random, 0, random() < 0.3 ? 20 : 300));
+  try {
+    const overlay = await openOverlay(volume, random);
+    await model.checkAfterCrash(overlay);
+    while (!volume.isCut) {
+      await burst(random, model, overlay);
+      if (random() < 0.05 && !volume.isCut) {
+        await overlay.close();
+        return volume.kill();
+      }
+    }
+  } catch (error) {
+    if (!isPowerCut(error)) throw error;
+  }
+  return random() < 0.3 ? volume.kill() : volume.crash(between(random, 0, 2 ** 31));
+}
+
+test("whatever moment the power goes off: flushed content is there, the rest is old or new in each sector", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.integer(), fc.boolean(), async (seed, delays) => {
+      const random = seededRandom(seed);
+      const model = new DiskModel(SIZE_BYTES);
+      let volume = new CrashVolume({ seed, delays });
+      for (let crashes = 0; crashes < 6; crashes++) volume = await runUntilCrash(random, volume, model);
+      await model.checkAfterCrash(await openOverlay(volume, random));
+    }),
+    { numRuns: 100 },
+  );
+});
