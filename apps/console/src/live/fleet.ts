@@ -1,0 +1,203 @@
+import type { Disk, Group, Image, IngotEvent, LiveMessage, Machine, Status } from "@ingot/api";
+
+/** Everything the console knows, as one immutable value. What a message does not touch keeps its identity. */
+export interface Fleet {
+  /** By id. */
+  readonly machines: ReadonlyMap<string, Machine>;
+  /** The machines' ids in the order of their names, "pc-9" before "pc-10". */
+  readonly order: readonly string[];
+  /** By name. */
+  readonly groups: ReadonlyMap<string, Group>;
+  /** By name. */
+  readonly images: ReadonlyMap<string, Image>;
+  /** By the machine's id. */
+  readonly disks: ReadonlyMap<string, Disk>;
+  /** Oldest first, at most {@link MAX_EVENTS}. */
+  readonly events: readonly IngotEvent[];
+  readonly status: Status | undefined;
+  /** By machine id: what was read and written in the last moments, oldest first. */
+  readonly rates: ReadonlyMap<string, RateHistory>;
+  /** The whole server's traffic in the last moments. */
+  readonly serverRates: RateHistory;
+  /** Whether the lists were loaded at least once: before that, an empty map means nothing. */
+  readonly loaded: boolean;
+  /** Whether `disks` holds all disks and not only those that changed lately. */
+  readonly disksLoaded: boolean;
+}
+
+/** Bytes a second, read and written together, one value about every second. */
+export interface RateHistory {
+  readonly lastAtMs: number;
+  readonly values: readonly number[];
+}
+
+/** What the console tells itself after it has asked the server for whole lists. */
+export type Snapshot =
+  | {
+      readonly type: "lists";
+      readonly machines: readonly Machine[];
+      readonly groups: readonly Group[];
+      readonly images: readonly Image[];
+      readonly events: readonly IngotEvent[];
+      readonly status: Status;
+    }
+  | { readonly type: "disks"; readonly disks: readonly Disk[] };
+
+/** Events that are kept for the log; older ones are asked for page by page. */
+export const MAX_EVENTS = 1000;
+/** Points of a sparkline. */
+export const RATE_POINTS = 40;
+const RATE_STEP_MS = 900;
+
+const NO_RATES: RateHistory = { lastAtMs: 0, values: [] };
+
+/** What is known before the first answer: nothing. */
+export const EMPTY_FLEET: Fleet = {
+  machines: new Map(),
+  order: [],
+  groups: new Map(),
+  images: new Map(),
+  disks: new Map(),
+  events: [],
+  status: undefined,
+  rates: new Map(),
+  serverRates: NO_RATES,
+  loaded: false,
+  disksLoaded: false,
+};
+
+const NAMES = new Intl.Collator("en", { numeric: true });
+
+/** Compares names as people sort them: "pc-9" before "pc-10". */
+export function compareNames(a: string, b: string): number {
+  return NAMES.compare(a, b);
+}
+
+/** The fleet after `messages`, which are in the order in which they came. `nowMs` dates the points of the sparklines. */
+export function applyMessages(fleet: Fleet, messages: readonly (LiveMessage | Snapshot)[], nowMs: number): Fleet {
+  const next = new Draft(fleet);
+  for (const message of messages) next.apply(message, nowMs);
+  return next.finish();
+}
+
+/** One frame's changes: each map is copied at its first change, however many messages there are. */
+class Draft {
+  readonly #before: Fleet;
+  #fleet: { -readonly [Key in keyof Fleet]: Fleet[Key] };
+  #namesChanged = false;
+
+  constructor(fleet: Fleet) {
+    this.#before = fleet;
+    this.#fleet = { ...fleet };
+  }
+
+  apply(message: LiveMessage | Snapshot, nowMs: number): void {
+    switch (message.type) {
+      case "hello":
+        return;
+      case "machine":
+        this.#putMachine(message.machine, nowMs);
+        return;
+      case "group":
+        this.#edit("groups").set(message.group.name, message.group);
+        return;
+      case "image":
+        this.#edit("images").set(message.image.name, message.image);
+        return;
+      case "disk":
+        this.#edit("disks").set(message.disk.machine, message.disk);
+        return;
+      case "event":
+        this.#addEvents([message.event]);
+        return;
+      case "status":
+        this.#putStatus(message.status, nowMs);
+        return;
+      case "removed":
+        this.#remove(message.what, message.id);
+        return;
+      case "lists":
+        this.#replace("machines", message.machines, (machine) => machine.id);
+        this.#replace("groups", message.groups, (group) => group.name);
+        this.#replace("images", message.images, (image) => image.name);
+        this.#addEvents(message.events);
+        this.#putStatus(message.status, nowMs);
+        this.#namesChanged = true;
+        this.#fleet.loaded = true;
+        return;
+      case "disks":
+        this.#replace("disks", message.disks, (disk) => disk.machine);
+        this.#fleet.disksLoaded = true;
+        return;
+    }
+  }
+
+  finish(): Fleet {
+    if (this.#namesChanged) {
+      const machines = [...this.#fleet.machines.values()];
+      machines.sort((a, b) => compareNames(a.name, b.name));
+      this.#fleet.order = machines.map((machine) => machine.id);
+    }
+    return this.#fleet;
+  }
+
+  #putMachine(machine: Machine, nowMs: number): void {
+    if (this.#fleet.machines.get(machine.id)?.name !== machine.name) this.#namesChanged = true;
+    this.#edit("machines").set(machine.id, machine);
+    const { readBytesPerSecond, writtenBytesPerSecond } = machine.traffic;
+    const rate = readBytesPerSecond + writtenBytesPerSecond;
+    const history = this.#fleet.rates.get(machine.id);
+    // A machine that never moved a byte needs no history: 5,000 that are off cost nothing.
+    if (rate === 0 && history === undefined) return;
+    this.#edit("rates").set(machine.id, withRate(history ?? NO_RATES, rate, nowMs));
+  }
+
+  #putStatus(status: Status, nowMs: number): void {
+    this.#fleet.status = status;
+    const { readBytesPerSecond, writtenBytesPerSecond } = status.traffic;
+    this.#fleet.serverRates = withRate(this.#fleet.serverRates, readBytesPerSecond + writtenBytesPerSecond, nowMs);
+  }
+
+  #addEvents(events: readonly IngotEvent[]): void {
+    const lastId = this.#fleet.events.at(-1)?.id ?? -1;
+    // The stream repeats what was missed and the list may hold it already: ids ascend, so what is not newer is known.
+    const fresh = events.filter((event) => event.id > lastId);
+    if (fresh.length > 0) this.#fleet.events = [...this.#fleet.events, ...fresh].slice(-MAX_EVENTS);
+  }
+
+  #remove(what: "machine" | "group" | "disk" | "image", id: string): void {
+    if (what === "machine") {
+      this.#edit("machines").delete(id);
+      this.#edit("rates").delete(id);
+      this.#namesChanged = true;
+    }
+    if (what === "machine" || what === "disk") this.#edit("disks").delete(id);
+    if (what === "group") this.#edit("groups").delete(id);
+    if (what === "image") this.#edit("images").delete(id);
+  }
+
+  #replace<Key extends EditableMap>(
+    key: Key,
+    items: readonly ItemOf<Key>[],
+    idOf: (item: ItemOf<Key>) => string,
+  ): void {
+    const map = new Map(items.map((item) => [idOf(item), item]));
+    Object.assign(this.#fleet, { [key]: map });
+  }
+
+  #edit<Key extends EditableMap>(key: Key): Map<string, ItemOf<Key>> {
+    if (this.#fleet[key] === this.#before[key])
+      Object.assign(this.#fleet, { [key]: new Map<string, unknown>(this.#fleet[key]) });
+    return this.#fleet[key] as unknown as Map<string, ItemOf<Key>>;
+  }
+}
+
+type EditableMap = "machines" | "groups" | "images" | "disks" | "rates";
+type ItemOf<Key extends EditableMap> = Fleet[Key] extends ReadonlyMap<string, infer Item> ? Item : never;
+
+function withRate(history: RateHistory, rate: number, nowMs: number): RateHistory {
+  if (nowMs - history.lastAtMs < RATE_STEP_MS && history.values.length > 0) {
+    return { lastAtMs: history.lastAtMs, values: [...history.values.slice(0, -1), rate] };
+  }
+  return { lastAtMs: nowMs, values: [...history.values, rate].slice(-RATE_POINTS) };
+}

@@ -1,0 +1,27 @@
+import { IconPlugConnectedX } from "@tabler/icons-react";
+import { type ReactElement, useSyncExternalStore } from "react";
+import { formatDuration } from "../format/duration.ts";
+import { useLive, useNow } from "../live/live-context.tsx";
+import "./connection-banner.css";
+
+/** Says that what is shown is not live, since when, and that it mends itself. Nothing while all is well. */
+export function ConnectionBanner(): ReactElement | null {
+  const { store } = useLive();
+  const connection = useSyncExternalStore(store.subscribe, store.connection);
+  return connection.kind === "lost" ? <Lost sinceMs={connection.sinceMs} /> : null;
+}
+
+function Lost({ sinceMs }: { readonly sinceMs: number }): ReactElement {
+  // Both by this computer's clock: the server's cannot be asked.
+  useNow();
+  return (
+    <div className="lost" role="alert">
+      <IconPlugConnectedX size={17} aria-hidden="true" />
+      <b>Connection lost</b>
+      <span>
+        What you see is {formatDuration(Date.now() - sinceMs)} old. Machines keep running without this page; it
+        reconnects by itself.
+      </span>
+    </div>
+  );
+}
