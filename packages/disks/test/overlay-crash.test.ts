@@ -1,7 +1,7 @@
 import { CrashVolume, PowerCutError } from "@ingot/testkit/crash";
 import { type SeededRandom, seededRandom } from "@ingot/testkit/link";
 import fc from "fast-check";
-import { test } from "vitest";
+import { expect, test } from "vitest";
 
 import { DiskError } from "../src/errors.ts";
 import { Overlay } from "../src/overlay.ts";
@@ -87,4 +87,58 @@ test("whatever moment the power goes off: flushed content is there, the rest is 
     }),
     { numRuns: 100 },
   );
+});
+
+/** Everything that an overlay ever does to its files, one step after the other. */
+async function scenario(volume: CrashVolume, model: DiskModel): Promise<void> {
+  const overlay = await Overlay.open({ volume, base: baseDisk(SIZE_BYTES), baseId: BASE_ID, minJournalBytes: 512 });
+  await model.write(overlay, 512, 9216);
+  await model.flush(overlay);
+  await model.discard(overlay, 1024, 20_480);
+  await model.write(overlay, 4096, 512);
+  await model.flush(overlay);
+  await model.write(overlay, SIZE_BYTES - 4096, 4096);
+  // Folds the journal into a new checkpoint.
+  await model.flush(overlay);
+  await model.reset(overlay);
+  await model.write(overlay, 0, 4096);
+  await model.flush(overlay);
+  await overlay.close();
+}
+
+test("power cuts at each single operation, with many outcomes each", async () => {
+  for (let operation = 0, isDone = false; !isDone; operation++) {
+    for (let seed = 0; seed < 40; seed++) {
+      const volume = new CrashVolume();
+      const model = new DiskModel(SIZE_BYTES);
+      volume.cutPowerAfter(operation);
+      await scenario(volume, model).catch((error: unknown) => {
+        if (!isPowerCut(error)) throw error;
+      });
+      isDone = !volume.isCut;
+      const after = await Overlay.open({ volume: volume.crash(seed), base: baseDisk(SIZE_BYTES), baseId: BASE_ID });
+      await model.checkAfterCrash(after).catch((error: unknown) => {
+        throw new Error(`cut at operation ${operation}, seed ${seed}`, { cause: error });
+      });
+    }
+  }
+});
+
+test("a reset that the power interrupts is done for the whole disk or not at all", async () => {
+  const outcomes = new Set<string>();
+  for (let operation = 0; operation < 12; operation++) {
+    for (let seed = 0; seed < 40; seed++) {
+      const volume = new CrashVolume();
+      const overlay = await Overlay.open({ volume, base: baseDisk(SIZE_BYTES), baseId: BASE_ID });
+      await overlay.write(0, new Uint8Array(SIZE_BYTES).fill(1));
+      await overlay.flush();
+      volume.cutPowerAfter(operation);
+      await overlay.reset().catch((error: unknown) => {
+        if (!isPowerCut(error)) throw error;
+      });
+      const after = await Overlay.open({ volume: volume.crash(seed), base: baseDisk(SIZE_BYTES), baseId: BASE_ID });
+      outcomes.add(after.allocatedBytes === 0 ? "reset" : after.allocatedBytes >= SIZE_BYTES ? "kept" : "part");
+    }
+  }
+  expect([...outcomes].sort()).toEqual(["kept", "reset"]);
 });
