@@ -19,13 +19,13 @@ export function hashBlock(words: Uint32Array, start: number): number {
   let d = -PRIME_1 | 0;
   const end = start + BLOCK_WORDS;
   for (let i = start; i < end; i += 4) {
-    a = (a + Math.imul(words[i]!, PRIME_2)) | 0;
+    a = (a + Math.imul(words[i] ?? 0, PRIME_2)) | 0;
     a = Math.imul((a << 13) | (a >>> 19), PRIME_1);
-    b = (b + Math.imul(words[i + 1]!, PRIME_2)) | 0;
+    b = (b + Math.imul(words[i + 1] ?? 0, PRIME_2)) | 0;
     b = Math.imul((b << 13) | (b >>> 19), PRIME_1);
-    c = (c + Math.imul(words[i + 2]!, PRIME_2)) | 0;
+    c = (c + Math.imul(words[i + 2] ?? 0, PRIME_2)) | 0;
     c = Math.imul((c << 13) | (c >>> 19), PRIME_1);
-    d = (d + Math.imul(words[i + 3]!, PRIME_2)) | 0;
+    d = (d + Math.imul(words[i + 3] ?? 0, PRIME_2)) | 0;
     d = Math.imul((d << 13) | (d >>> 19), PRIME_1);
   }
   let h = ((a << 1) | (a >>> 31)) + ((b << 7) | (b >>> 25)) + ((c << 12) | (c >>> 20)) + ((d << 18) | (d >>> 14));
@@ -37,18 +37,18 @@ export function hashBlock(words: Uint32Array, start: number): number {
 
 /** Whether the block at word `start` is all zeros. Most data is told apart by the first look. */
 export function isZeroBlock(words: Uint32Array, start: number): boolean {
-  if ((words[start]! | words[start + 1]! | words[start + BLOCK_WORDS / 2]!) !== 0) return false;
+  if (((words[start] ?? 0) | (words[start + 1] ?? 0) | (words[start + BLOCK_WORDS / 2] ?? 0)) !== 0) return false;
   const end = start + BLOCK_WORDS;
   for (let i = start; i < end; i += 8) {
     const any =
-      words[i]! |
-      words[i + 1]! |
-      words[i + 2]! |
-      words[i + 3]! |
-      words[i + 4]! |
-      words[i + 5]! |
-      words[i + 6]! |
-      words[i + 7]!;
+      (words[i] ?? 0) |
+      (words[i + 1] ?? 0) |
+      (words[i + 2] ?? 0) |
+      (words[i + 3] ?? 0) |
+      (words[i + 4] ?? 0) |
+      (words[i + 5] ?? 0) |
+      (words[i + 6] ?? 0) |
+      (words[i + 7] ?? 0);
     if (any !== 0) return false;
   }
   return true;

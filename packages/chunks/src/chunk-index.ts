@@ -68,7 +68,7 @@ export class ChunkIndex {
 
   /** Record number of a chunk, 0 … size - 1, or -1. Stable for the life of this index. */
   recordOf(digest: Digest): number {
-    return this.#slots[this.#slotOf(wordsOf(digest))]! - 1;
+    return (this.#slots[this.#slotOf(wordsOf(digest))] ?? 0) - 1;
   }
 
   /** Where the chunk is. */
@@ -77,16 +77,28 @@ export class ChunkIndex {
     return record < 0 ? undefined : this.locationAt(record);
   }
 
+  /** The chunks that this index looks for in a pack. A look at every record. */
+  *chunksOf(pack: Digest): Generator<Digest, void, undefined> {
+    const packNumber = this.#packNumbers.get(pack);
+    for (let record = 0; record < this.#count; record++) {
+      const page = this.#pageOf(record);
+      const at = (record % PAGE_RECORDS) * RECORD_WORDS;
+      if (page[at + PACK_WORD] === packNumber) yield digestOf(page, at);
+    }
+  }
+
   /** The place of record number `record`. */
   locationAt(record: number): ChunkLocation {
-    const page = this.#pages[Math.floor(record / PAGE_RECORDS)]!;
+    const page = this.#pageOf(record);
     const at = (record % PAGE_RECORDS) * RECORD_WORDS;
-    const packNumber = page[at + PACK_WORD]!;
-    const place = page[at + PLACE_WORD]!;
-    const lengths = page[at + LENGTH_WORD]!;
+    const packNumber = page[at + PACK_WORD] ?? 0;
+    const place = page[at + PLACE_WORD] ?? 0;
+    const lengths = page[at + LENGTH_WORD] ?? 0;
+    const indexed = this.#packs[packNumber];
+    if (indexed === undefined) throw new RangeError(`record ${record}: no pack ${packNumber}`);
     return {
       digest: digestOf(page, at),
-      pack: this.#packs[packNumber]!.pack,
+      pack: indexed.pack,
       packNumber,
       codec: (place >>> CODEC_SHIFT) as Codec,
       offset: place & 0x7fff_ffff,
@@ -98,7 +110,7 @@ export class ChunkIndex {
   #set(packNumber: number, entry: PackEntry): void {
     const words = wordsOf(entry.digest);
     let slot = this.#slotOf(words);
-    let record = this.#slots[slot]! - 1;
+    let record = (this.#slots[slot] ?? 0) - 1;
     if (record < 0) {
       if ((this.#count + 1) * 4 > this.#slots.length * 3) {
         this.#growSlots();
@@ -108,7 +120,7 @@ export class ChunkIndex {
       this.#slots[slot] = record + 1;
       if (record % PAGE_RECORDS === 0) this.#pages.push(new Uint32Array(PAGE_RECORDS * RECORD_WORDS));
     }
-    const page = this.#pages[Math.floor(record / PAGE_RECORDS)]!;
+    const page = this.#pageOf(record);
     const at = (record % PAGE_RECORDS) * RECORD_WORDS;
     page.set(words, at);
     page[at + PACK_WORD] = packNumber;
@@ -120,11 +132,11 @@ export class ChunkIndex {
   #slotOf(words: Uint32Array): number {
     const slots = this.#slots;
     const mask = slots.length - 1;
-    let slot = words[0]! & mask;
+    let slot = (words[0] ?? 0) & mask;
     for (;;) {
-      const record = slots[slot]! - 1;
+      const record = (slots[slot] ?? 0) - 1;
       if (record < 0) return slot;
-      const page = this.#pages[Math.floor(record / PAGE_RECORDS)]!;
+      const page = this.#pageOf(record);
       const at = (record % PAGE_RECORDS) * RECORD_WORDS;
       let word = 0;
       while (word < 8 && page[at + word] === words[word]) word++;
@@ -133,12 +145,18 @@ export class ChunkIndex {
     }
   }
 
+  #pageOf(record: number): Uint32Array {
+    const page = this.#pages[Math.floor(record / PAGE_RECORDS)];
+    if (page === undefined) throw new RangeError(`record ${record}: the index has ${this.#count}`);
+    return page;
+  }
+
   #growSlots(): void {
     const slots = new Uint32Array(this.#slots.length * 2);
     const mask = slots.length - 1;
     for (let record = 0; record < this.#count; record++) {
-      const page = this.#pages[Math.floor(record / PAGE_RECORDS)]!;
-      let slot = page[(record % PAGE_RECORDS) * RECORD_WORDS]! & mask;
+      const page = this.#pageOf(record);
+      let slot = (page[(record % PAGE_RECORDS) * RECORD_WORDS] ?? 0) & mask;
       while (slots[slot] !== 0) slot = (slot + 1) & mask;
       slots[slot] = record + 1;
     }
@@ -158,6 +176,6 @@ function wordsOf(digest: Digest): Uint32Array {
 function digestOf(page: Uint32Array, at: number): Digest {
   const bytes = new Uint8Array(32);
   const view = new DataView(bytes.buffer);
-  for (let i = 0; i < 8; i++) view.setUint32(i * 4, page[at + i]!);
+  for (let i = 0; i < 8; i++) view.setUint32(i * 4, page[at + i] ?? 0);
   return digestFromBytes(bytes);
 }

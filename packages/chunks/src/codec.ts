@@ -1,3 +1,4 @@
+// oxlint-disable-next-line import/no-nodejs-modules -- computes, does no I/O
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { sha256 } from "./digest.ts";
 import type { Digest } from "./digest.ts";

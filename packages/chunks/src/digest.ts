@@ -1,3 +1,4 @@
+// oxlint-disable-next-line import/no-nodejs-modules -- computes, does no I/O
 import { hash } from "node:crypto";
 import { DecodeError } from "@ingot/wire";
 

@@ -1,27 +1,36 @@
-import { DecodeError } from "@ingot/wire";
 import { ChunkCache } from "./chunk-cache.ts";
 import type { ChunkLocation } from "./chunk-index.ts";
-import { sha256 } from "./digest.ts";
 import type { Digest } from "./digest.ts";
 import { ChunkError, throwIfAborted } from "./errors.ts";
 import { importImage } from "./import-image.ts";
-import { decodeManifest } from "./manifest.ts";
 import type { Manifest } from "./manifest.ts";
 import { NodeFiles } from "./node-file.ts";
 import { openStore } from "./open-store.ts";
 import type { StoreProblem } from "./open-store.ts";
 import { CodecPool } from "./pool-worker.ts";
-import { StoreCore, isAbsent, manifestPath, packPath, storeError } from "./store-core.ts";
+import { pruneStore, removeManifest } from "./prune-store.ts";
+import { readStoredManifest } from "./read-manifest.ts";
+import { StoreCore, isAbsent, packPath, storeError } from "./store-core.ts";
 import type { StoreFiles } from "./store-files.ts";
 import type {
   ChunkReader,
   ImageImporter,
+  ImagePruner,
   ImageSource,
+  ImageStats,
   ImportOptions,
   ImportResult,
   ManifestLister,
   ManifestReader,
+  PruneResult,
+  StoreStatistics,
+  StoreStats,
+  StoreVerifier,
+  VerifyOptions,
+  VerifyReport,
 } from "./store.ts";
+import { imageStatsOf } from "./store-statistics.ts";
+import { verifyStore } from "./verify-store.ts";
 
 /** How a directory store uses the machine. */
 export interface DirectoryStoreOptions {
@@ -40,7 +49,17 @@ const DEFAULT_CACHE_BYTES = 64 * 1024 * 1024;
  * A chunk store in a directory (`docs/formats/index.md`). One process at a time uses a directory: the caller holds a lock.
  * A crash at any moment leaves the old or the new state; damage is found when it is read, and stops nothing else.
  */
-export class DirectoryStore implements ChunkReader, ManifestReader, ManifestLister, ImageImporter, AsyncDisposable {
+export class DirectoryStore
+  implements
+    ChunkReader,
+    ManifestReader,
+    ManifestLister,
+    ImageImporter,
+    ImagePruner,
+    StoreVerifier,
+    StoreStatistics,
+    AsyncDisposable
+{
   /** What was wrong when the store was opened. */
   readonly problems: readonly StoreProblem[];
   readonly #core: StoreCore;
@@ -95,6 +114,34 @@ export class DirectoryStore implements ChunkReader, ManifestReader, ManifestList
     return await this.#track(importImage(this.#core, source, options));
   }
 
+  /** See `ImagePruner`. */
+  async removeManifest(id: Digest): Promise<void> {
+    await this.#track(removeManifest(this.#core, id));
+  }
+
+  /** See `ImagePruner`. Packs of which less than half is needed are written anew. */
+  async prune(live: Iterable<Digest>): Promise<PruneResult> {
+    return await this.#track(pruneStore(this.#core, live));
+  }
+
+  /** See `StoreVerifier`. What is found damaged is not relied on by imports any more: importing the image again heals it. */
+  async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
+    return await this.#track(verifyStore(this.#core, options));
+  }
+
+  /** See `StoreStatistics`. */
+  async stats(): Promise<StoreStats> {
+    const { index, manifests } = this.#core;
+    const packBytes = index.packs.reduce((sum, { fileBytes }) => sum + fileBytes, 0);
+    return { manifestCount: manifests.size, chunkCount: index.size, packCount: index.packs.length, packBytes };
+  }
+
+  /** See `StoreStatistics`. Reads every manifest of the store. */
+  async imageStats(id: Digest): Promise<ImageStats> {
+    const storedLength = (digest: Digest): number => this.#core.index.find(digest)?.storedLength ?? 0;
+    return await imageStatsOf(this, id, storedLength);
+  }
+
   /** The pack that holds a chunk, or `undefined`. */
   packOf(digest: Digest): Digest | undefined {
     return this.#core.index.find(digest)?.pack;
@@ -102,7 +149,7 @@ export class DirectoryStore implements ChunkReader, ManifestReader, ManifestList
 
   /** Ends threads and closes files. Operations under way fail with `closed`, and have cleaned up when this resolves. Idempotent. */
   async close(): Promise<void> {
-    this.#core.closed = true;
+    this.#core.beginClosing();
     await this.#core.pool.close();
     await Promise.allSettled(this.#operations);
     await this.#core.files.close();
@@ -130,7 +177,7 @@ export class DirectoryStore implements ChunkReader, ManifestReader, ManifestList
     const bytes = await this.#readStored(location);
     const opened = await core.pool.run({ kind: "open", bytes, codec, plainLength, digest }, true);
     if ("damage" in opened) {
-      core.condemned.add(pack);
+      core.damaged.add(pack);
       const path = packPath(pack);
       throw new ChunkError("damaged", `chunk ${digest} in ${path}: ${opened.damage}`, { chunk: digest, pack, path });
     }
@@ -150,33 +197,11 @@ export class DirectoryStore implements ChunkReader, ManifestReader, ManifestList
         if (!isAbsent(cause)) throw storeError(cause, `reading chunk ${digest} in ${path}`, path);
         location = this.#core.index.find(digest);
         if (location === undefined || location.pack === pack) {
-          this.#core.condemned.add(pack);
+          this.#core.damaged.add(pack);
           throw new ChunkError("missing", `chunk ${digest}: ${path} is gone`, { chunk: digest, pack, path, cause });
         }
       }
     }
-  }
-}
-
-/** Reads and verifies a manifest file. Throws `ChunkError` `missing`, `damaged`, `io`. */
-export async function readStoredManifest(core: StoreCore, id: Digest): Promise<Manifest> {
-  const path = manifestPath(id);
-  let bytes: Uint8Array;
-  try {
-    bytes = await core.files.read(path);
-  } catch (cause) {
-    if (!isAbsent(cause)) throw storeError(cause, `reading manifest ${id}`, path);
-    throw new ChunkError("missing", `manifest ${id}: not in this store`, { manifest: id, cause });
-  }
-  const got = sha256(bytes);
-  if (got !== id) {
-    throw new ChunkError("damaged", `manifest ${id}: the file's SHA-256 is ${got}`, { manifest: id, path });
-  }
-  try {
-    return decodeManifest(bytes);
-  } catch (cause) {
-    if (!(cause instanceof DecodeError)) throw cause;
-    throw new ChunkError("damaged", `manifest ${id}: ${cause.message}`, { manifest: id, path, cause });
   }
 }
 

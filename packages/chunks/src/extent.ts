@@ -46,7 +46,7 @@ export class ExtentMap {
     let high = starts.length - 1;
     while (low < high) {
       const middle = (low + high + 1) >>> 1;
-      if (starts[middle]! <= offset) low = middle;
+      if ((starts[middle] ?? 0) <= offset) low = middle;
       else high = middle - 1;
     }
     return low;
@@ -54,7 +54,9 @@ export class ExtentMap {
 
   /** The extent that holds the byte. */
   at(offset: number): Extent {
-    return this.extents[this.indexAt(offset)]!;
+    const extent = this.extents[this.indexAt(offset)];
+    if (extent === undefined) throw new RangeError(`offset ${offset}: no extent`);
+    return extent;
   }
 
   /** The extents that touch the byte range, in order; they reach beyond it at both ends. */
@@ -65,8 +67,8 @@ export class ExtentMap {
       throw new RangeError(`range ${offset}+${length} reaches beyond the image of ${this.sizeBytes} bytes`);
     }
     for (let i = this.indexAt(offset); i < this.extents.length; i++) {
-      const extent = this.extents[i]!;
-      if (extent.offset >= end) return;
+      const extent = this.extents[i];
+      if (extent === undefined || extent.offset >= end) return;
       yield extent;
     }
   }
@@ -79,7 +81,8 @@ export function findExtent(manifest: { readonly extents: readonly Extent[] }, of
   let high = extents.length - 1;
   while (low <= high) {
     const middle = (low + high) >>> 1;
-    const extent = extents[middle]!;
+    const extent = extents[middle];
+    if (extent === undefined) return undefined;
     if (offset < extent.offset) high = middle - 1;
     else if (offset >= extent.offset + extent.length) low = middle + 1;
     else return extent;

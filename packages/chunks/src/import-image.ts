@@ -19,7 +19,8 @@ export async function importImage(core: StoreCore, source: ImageSource, options:
   const writer = new PackWriter(core);
   const sink = new PackSink(core, writer, pins);
   try {
-    const { manifest, result } = await readImage(source, sink, options);
+    const signals = options.signal === undefined ? [core.closing] : [core.closing, options.signal];
+    const { manifest, result } = await readImage(source, sink, { ...options, signal: AbortSignal.any(signals) });
     const tables = await writer.finish();
     const encoded = encodeManifest(manifest);
     const manifestId = manifestIdOf(encoded);
@@ -30,6 +31,7 @@ export async function importImage(core: StoreCore, source: ImageSource, options:
     });
     return { manifestId, ...result, newPackBytes: writer.bytes };
   } catch (error) {
+    core.throwIfClosed();
     throw storeError(error, "importing an image");
   } finally {
     await sink.settle();

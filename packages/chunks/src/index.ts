@@ -8,7 +8,15 @@ export { ChunkError } from "./errors.ts";
 export type { ChunkErrorCode, ChunkErrorDetails } from "./errors.ts";
 export { ExtentMap, findExtent } from "./extent.ts";
 export type { ChunkExtent, EmptyExtent, Extent } from "./extent.ts";
-export { BLOCK_BYTES, MAX_CHUNK_BYTES, MAX_IMAGE_BYTES, MAX_PACK_BYTES, MIN_CHUNK_BYTES, SECTOR_BYTES } from "./limits.ts";
+export {
+  BLOCK_BYTES,
+  MAX_CHUNK_BYTES,
+  MAX_IMAGE_BYTES,
+  MAX_PACK_BYTES,
+  MIN_CHUNK_BYTES,
+  SECTOR_BYTES,
+} from "./limits.ts";
+export { MemoryStore } from "./memory-store.ts";
 export { decodeManifest, encodeManifest, manifestIdOf } from "./manifest.ts";
 export type { Manifest } from "./manifest.ts";
 export type { StoreProblem } from "./open-store.ts";

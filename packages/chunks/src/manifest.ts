@@ -50,11 +50,10 @@ export function encodeManifest(manifest: Manifest): Uint8Array<ArrayBuffer> {
   const bytes = writer.ascii(END_MAGIC).finish();
   // The decoder holds every rule; what it would refuse is never given out.
   const decoded = decodeManifest(bytes);
-  decoded.extents.forEach((extent, i) => {
-    if (extent.offset !== manifest.extents[i]!.offset) {
-      throw invalid(`extent ${i}: offset ${manifest.extents[i]!.offset}, expected ${extent.offset} (no gaps)`, 0);
-    }
-  });
+  for (const [i, { offset }] of manifest.extents.entries()) {
+    const expected = decoded.extents[i]?.offset;
+    if (offset !== expected) throw invalid(`extent ${i}: offset ${offset}, expected ${expected} (no gaps)`, 0);
+  }
   return bytes;
 }
 
@@ -83,7 +82,8 @@ export function decodeManifest(bytes: Uint8Array): Manifest {
   const factsBytes = reader.u32();
   if (factsBytes > MAX_PARTITION_FACTS_BYTES) reader.fail(`partition facts of ${factsBytes} bytes`);
   const extentCount = reader.u32();
-  if (extentCount === 0 || extentCount > MAX_EXTENTS) reader.fail(`${extentCount} extents, expected 1 … ${MAX_EXTENTS}`);
+  if (extentCount === 0 || extentCount > MAX_EXTENTS)
+    reader.fail(`${extentCount} extents, expected 1 … ${MAX_EXTENTS}`);
   const chunkCount = reader.u32();
   if (chunkCount > extentCount) reader.fail(`${chunkCount} chunks in ${extentCount} extents`);
   const partitions = factsBytes === 0 ? undefined : decodePartitionFacts(reader.bytes(factsBytes));

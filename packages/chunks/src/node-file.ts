@@ -64,6 +64,11 @@ export class NodeFiles implements StoreFiles {
 
   async rename(from: string, to: string): Promise<void> {
     await rename(join(this.#root, from), join(this.#root, to));
+    // Whoever reads next must see the new file, not the one that was open under that name.
+    const replaced = this.#open.get(to);
+    if (replaced === undefined) return;
+    this.#drop(to, replaced);
+    await closeUnused(replaced);
   }
 
   async remove(path: string): Promise<void> {
@@ -87,6 +92,7 @@ export class NodeFiles implements StoreFiles {
   async makeDirectory(path: string): Promise<void> {
     try {
       await mkdir(join(this.#root, path));
+      if (path === "") await this.syncDirectory("..");
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     }
@@ -112,16 +118,22 @@ export class NodeFiles implements StoreFiles {
     if (file === undefined) {
       file = { handle: open(join(this.#root, path), "r"), readers: 0, dropped: false };
       if (this.#open.size >= OPEN_FILES) {
-        const [oldestPath, oldest] = this.#open.entries().next().value!;
-        this.#drop(oldestPath, oldest);
-        // A descriptor that fails to close lost nothing: it was only read.
-        void closeUnused(oldest);
+        this.#dropOldest();
       }
     } else {
       this.#open.delete(path);
     }
     this.#open.set(path, file);
     return file;
+  }
+
+  #dropOldest(): void {
+    for (const [path, file] of this.#open) {
+      this.#drop(path, file);
+      // A descriptor that fails to close lost nothing: it was only read.
+      closeUnused(file).catch(() => undefined);
+      return;
+    }
   }
 
   #drop(path: string, file: OpenFile): void {

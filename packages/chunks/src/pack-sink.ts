@@ -53,9 +53,7 @@ export class PackSink implements ChunkSink {
     }));
     this.#judged = judged;
     const compressed = judged.then(async (chunk) =>
-      chunk.isNew
-        ? { digest: chunk.digest, ...(await pool.run({ kind: "compress", bytes: chunk.bytes })) }
-        : undefined,
+      chunk.isNew ? { digest: chunk.digest, ...(await pool.run({ kind: "compress", bytes: chunk.bytes })) } : undefined,
     );
     const packed = Promise.all([compressed, this.#packed]).then(async ([chunk]) => {
       if (chunk !== undefined) await this.#writer.add(chunk.digest, chunk.codec, chunk.payload, plainLength);

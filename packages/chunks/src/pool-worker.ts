@@ -52,7 +52,8 @@ export class CodecPool {
     while (this.#urgent.length + this.#normal.length > 0) {
       const lane = this.#lanes.find((one) => one.current === undefined) ?? this.#addLane();
       if (lane === undefined) return;
-      const waiting = (this.#urgent.shift() ?? this.#normal.shift())!;
+      const waiting = this.#urgent.shift() ?? this.#normal.shift();
+      if (waiting === undefined) return;
       lane.current = waiting;
       lane.worker.ref();
       const { bytes } = waiting.task;

@@ -56,27 +56,39 @@ export class StoreCore {
   readonly packLock: Lock = new Lock();
   /** For each import under way, the packs that hold chunks it found. */
   readonly pins: Set<Set<Digest>> = new Set();
-  /** Packs that imports do not rely on: found damaged, or about to be dropped. */
-  readonly condemned: Set<Digest> = new Set();
+  /** Packs found damaged: imports do not rely on them. */
+  readonly damaged: Set<Digest> = new Set();
+  /** Packs that a prune is about to drop: imports do not rely on them. */
+  dropping: ReadonlySet<Digest> = new Set();
   /** Unfinished operations that wrote a pack, by pack. */
   readonly #owners = new Map<Digest, number>();
   readonly #packDirectories = new Set<string>();
   #temporaries = 0;
-  closed = false;
+  readonly #closing = new AbortController();
 
   constructor(files: StoreFiles, pool: CodecPool) {
     this.files = files;
     this.pool = pool;
   }
 
+  /** Fires when the store is closed. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  /** Makes everything that has not finished fail with `closed`. */
+  beginClosing(): void {
+    this.#closing.abort();
+  }
+
   throwIfClosed(): void {
-    if (this.closed) throw new ChunkError("closed", "the chunk store is closed");
+    if (this.closing.aborted) throw new ChunkError("closed", "the chunk store is closed");
   }
 
   /** Whether an import may rely on the store for that chunk; pins its pack if so. */
   pinIfKnown(digest: Digest, pins: Set<Digest>): boolean {
     const location = this.index.find(digest);
-    if (location === undefined || this.condemned.has(location.pack)) return false;
+    if (location === undefined || this.damaged.has(location.pack) || this.dropping.has(location.pack)) return false;
     pins.add(location.pack);
     return true;
   }
@@ -106,7 +118,7 @@ export class StoreCore {
       }
       this.#owners.set(pack, (this.#owners.get(pack) ?? 0) + 1);
       // A damaged file of that name was just replaced by the right one.
-      this.condemned.delete(pack);
+      this.damaged.delete(pack);
     });
   }
 
@@ -120,6 +132,11 @@ export class StoreCore {
         await this.#removePackIfUnused(pack);
       }
     });
+  }
+
+  /** Whether an operation under way wrote that pack. */
+  isOwned(pack: Digest): boolean {
+    return this.#owners.has(pack);
   }
 
   /** Removes a pack that the index has dropped; `false` when an import under way wrote the same one again. */

@@ -1,0 +1,4 @@
+export { compressibleBytes, makeImage, randomBytes, seededRandom, sourceOf, sparseSourceOf } from "./images.ts";
+export type { ImagePart } from "./images.ts";
+export { describeStore, readBack } from "./store-suite.ts";
+export type { StoreUnderTest } from "./store-suite.ts";
