@@ -1,0 +1,77 @@
+import type { BlockDevice } from "./block-device.ts";
+import type { ChapRequirement } from "./iscsi/chap.ts";
+import type { SessionCounters } from "./iscsi/session-info.ts";
+
+/** Who wants to log in, where to, and from where. */
+export interface LoginParties {
+  /** iSCSI name of the initiator; unproved unless `credentials` asked for a proof. */
+  readonly initiatorName: string;
+  /** Half of the session's name that the initiator chose: 12 hex digits. */
+  readonly isid: string;
+  /** Absent in a discovery session. */
+  readonly targetName?: string;
+  /** The initiator's network address. */
+  readonly peerAddress: string;
+  /** Our address that it connected to, as `address:port` (`[v6]:port`). */
+  readonly portal: string;
+}
+
+/** A login to a target. */
+export interface TargetLogin extends LoginParties {
+  readonly targetName: string;
+}
+
+/** Why a login is refused; each has its own status on the wire (RFC 7143 §11.13.5). */
+export type RefusalReason =
+  /** There is no such target. */
+  | "notFound"
+  /** This initiator may not use it. */
+  | "notAllowed"
+  /** There was one, and it will not come back. */
+  | "removed"
+  /** Not now; the initiator will try again. */
+  | "unavailable"
+  /** Something of ours broke. */
+  | "failed";
+
+/** What a target name leads to. */
+export type Resolution =
+  | {
+      readonly kind: "disk";
+      /** Opened for this session alone; may be shared with others behind the scenes. */
+      readonly device: BlockDevice;
+      /** Names the disk for ever: serial number and NAA follow from it. */
+      readonly id: string;
+      /** Default false. */
+      readonly readOnly?: boolean;
+      /** Whether a write is stable only after `flush` (default true). False makes every write flush. */
+      readonly writeCache?: boolean;
+      /** The session is over and touches the device no more; called exactly once. */
+      closed?(counters: SessionCounters): void | Promise<void>;
+    }
+  | { readonly kind: "refused"; readonly reason: RefusalReason }
+  /** Login redirect to another portal, `address:port`. */
+  | { readonly kind: "moved"; readonly address: string; readonly permanent: boolean };
+
+/** One answer to SendTargets. */
+export interface DiscoveredTarget {
+  readonly targetName: string;
+  /** Portals as `address:port`; the one that was asked when absent. */
+  readonly portals?: readonly string[];
+}
+
+/**
+ * The caller's side of the target: which names exist, who may use them, and what is behind them.
+ * Calls may run at the same time for different connections. A rejection refuses the login with "failed".
+ */
+export interface TargetDirectory {
+  /** The proof that this login needs; nothing when none is needed or when there is no such target. */
+  credentials(parties: LoginParties): Promise<ChapRequirement | undefined>;
+  /**
+   * Opens what `targetName` stands for; called after the proof was given. An older session of the same initiator port
+   * to the same target has been closed, its `closed` awaited, before.
+   */
+  resolve(login: TargetLogin): Promise<Resolution>;
+  /** What a discovery session is told, in this order. */
+  list(parties: LoginParties): Promise<readonly DiscoveredTarget[]>;
+}

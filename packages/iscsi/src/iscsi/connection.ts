@@ -1,0 +1,212 @@
+import { serialAdd } from "@ingot/wire";
+import { IscsiError } from "../errors.ts";
+import { COMMAND_WINDOW, MAX_DATA_SEGMENT_BYTES } from "../limits.ts";
+import { InitiatorOpcode, opcodeOf } from "./bhs.ts";
+import { Discovery } from "./discovery.ts";
+import type { FramedPdu } from "./framer.ts";
+import { Framer } from "./framer.ts";
+import { Login } from "./login.ts";
+import type { LoginReply, LoginResult } from "./login.ts";
+import { decodeLoginRequest, LoginStatus, putLoginResponse } from "./login-pdu.ts";
+import type { LoginRequest } from "./login-pdu.ts";
+import { Output } from "./output.ts";
+import type { Transport } from "./output.ts";
+import { Session } from "./session.ts";
+import type { SessionInfo } from "./session-info.ts";
+import { zeroCounters } from "./session-info.ts";
+import type { EndReason, Target } from "./target.ts";
+
+/** Where a connection comes from and arrives. */
+export interface ConnectionAddresses {
+  readonly peerAddress: string;
+  /** Our side, `address:port`. */
+  readonly portal: string;
+}
+
+/**
+ * One TCP connection: login first, then the session. Bytes come in through `receive`, go out through the transport; nothing here waits,
+ * reads a clock or knows a socket.
+ */
+export class Connection {
+  readonly #target: Target;
+  readonly #transport: Transport;
+  readonly #addresses: ConnectionAddresses;
+  readonly #output: Output;
+  readonly #framer: Framer;
+  readonly #login: Login;
+  #statSN = 0;
+  #session: Session | undefined;
+  #info: SessionInfo | undefined;
+  #targetSession: { closed(reason: EndReason): Promise<void> } | undefined;
+  #flushScheduled = false;
+  #closed = false;
+
+  constructor(target: Target, transport: Transport, addresses: ConnectionAddresses) {
+    this.#target = target;
+    this.#transport = transport;
+    this.#addresses = addresses;
+    this.#output = new Output(target.pool, transport, () => this.#session?.drained());
+    this.#framer = new Framer(target.pool, (pdu) => this.#take(pdu));
+    this.#login = new Login({
+      ...addresses,
+      random: target.random,
+      credentials: (parties) => target.directory.credentials(parties),
+      open: (login) => target.open(login, this),
+      openDiscovery: () => target.nextTsih(),
+    });
+  }
+
+  /** Whether the login is through. */
+  get isLoggedIn(): boolean {
+    return this.#session !== undefined;
+  }
+
+  /** Takes bytes from the socket. What is wrong with them ends this connection and no other. */
+  receive(chunk: Uint8Array): void {
+    if (this.#closed) return;
+    if (this.#info !== undefined) this.#target.touch(this.#info);
+    this.#guard(() => this.#framer.push(chunk));
+  }
+
+  /** Ends the connection from our side; resolves when the session's device is not used any more. Idempotent. */
+  async close(reason: EndReason): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (reason === "shutdown") this.#session?.announceDrop();
+    this.#output.flush();
+    this.#transport.end();
+    this.#framer.close();
+    this.#output.close();
+    await this.#session?.close();
+    await this.#targetSession?.closed(reason);
+  }
+
+  /** Runs what may find fault with the peer, then sends what it produced. */
+  #guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    this.#output.flush();
+    if (this.#framer.stopped) this.#transport.pauseReading();
+  }
+
+  #fail(error: unknown): void {
+    if (!(error instanceof IscsiError)) throw error;
+    this.#target.report({ kind: "error", ...this.#addresses, error });
+    void this.close("error");
+  }
+
+  #take(pdu: FramedPdu): boolean {
+    if (this.#session !== undefined) return this.#session.receive(pdu);
+    if (opcodeOf(pdu.bytes, pdu.at) !== InitiatorOpcode.login) {
+      throw new IscsiError("malformedPdu", `PDU with opcode ${opcodeOf(pdu.bytes, pdu.at).toString(16)}h before the login`);
+    }
+    const request = decodeLoginRequest(pdu.bytes, pdu.at);
+    const data = pdu.bytes.slice(pdu.dataAt, pdu.dataAt + pdu.dataLength);
+    this.#login.answer(request, data).then(
+      (reply) => this.#answerLogin(request, reply),
+      (error: unknown) => this.#answerLogin(request, this.#broken(request, error)),
+    );
+    // The rest waits: what comes next depends on the answer.
+    return false;
+  }
+
+  #broken(request: LoginRequest, error: unknown): LoginReply {
+    this.#target.report({ kind: "error", ...this.#addresses, error });
+    const { currentStage } = request;
+    return { status: LoginStatus.targetError, transit: false, currentStage, nextStage: currentStage, tsih: 0, text: new Uint8Array(0) };
+  }
+
+  #answerLogin(request: LoginRequest, reply: LoginReply): void {
+    if (this.#closed) {
+      // The peer left while the disk was being opened.
+      if (reply.result !== undefined) void this.#target.abandon(reply.tsih);
+      return;
+    }
+    this.#putLoginReply(request, reply);
+    if (reply.status !== LoginStatus.success) {
+      this.#target.report({ kind: "refused", ...this.#addresses, parties: this.#login.parties, status: reply.status });
+      void this.close("refused");
+      return;
+    }
+    if (reply.result !== undefined) this.#beginSession(request, reply, reply.result);
+    this.#guard(() => this.#framer.resume());
+    if (!this.#framer.stopped) this.#transport.resumeReading();
+  }
+
+  #putLoginReply(request: LoginRequest, reply: LoginReply): void {
+    const { text, tsih, result: _, ...fields } = reply;
+    const at = this.#output.reserve(text.length);
+    this.#output.bytes.set(text, at + this.#output.dataOffset);
+    putLoginResponse(this.#output.bytes, at, {
+      ...fields,
+      more: false,
+      isid: request.isid,
+      tsih: tsih === 0 ? request.tsih : tsih,
+      initiatorTaskTag: request.initiatorTaskTag,
+      statSN: this.#statSN,
+      expCmdSN: request.cmdSN,
+      maxCmdSN: serialAdd(request.cmdSN, COMMAND_WINDOW - 1),
+      dataLength: text.length,
+    });
+    this.#statSN = serialAdd(this.#statSN, 1);
+    this.#output.commit(text.length);
+  }
+
+  #beginSession(request: LoginRequest, { tsih }: LoginReply, { parties, alias, parameters }: LoginResult): void {
+    const nowMs = this.#target.now();
+    const counters = zeroCounters(nowMs);
+    const session = new Session({
+      output: this.#output,
+      pool: this.#target.pool,
+      parameters,
+      counters,
+      cid: request.cid,
+      discovery: new Discovery({
+        portal: parties.portal,
+        targetName: parties.targetName,
+        list: () => this.#target.directory.list(parties),
+      }),
+      statSN: this.#statSN,
+      cmdSN: request.cmdSN,
+      flushSoon: () => this.#flushSoon(),
+      pauseReading: () => this.#transport.pauseReading(),
+      resumeReading: () => this.#resumeReading(),
+      end: (reason) => void this.close(reason),
+    });
+    this.#session = session;
+    this.#info = {
+      id: tsih,
+      ...parties,
+      ...(alias === undefined ? {} : { initiatorAlias: alias }),
+      startedMs: nowMs,
+      parameters,
+      counters,
+    };
+    this.#framer.configure({ ...parameters, maxDataSegmentLength: MAX_DATA_SEGMENT_BYTES });
+    this.#output.flush();
+    this.#output.configure(parameters);
+    this.#targetSession = this.#target.begin(tsih, this, session, this.#info);
+  }
+
+  #flushSoon(): void {
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    this.#transport.soon(() => {
+      this.#flushScheduled = false;
+      this.#output.flush();
+    });
+  }
+
+  #resumeReading(): void {
+    // Not from inside of a PDU: the framer goes on in a turn of its own.
+    this.#transport.soon(() => {
+      if (this.#closed || !this.#framer.stopped) return;
+      this.#guard(() => this.#framer.resume());
+      if (!this.#framer.stopped) this.#transport.resumeReading();
+    });
+  }
+}

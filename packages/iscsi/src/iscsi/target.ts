@@ -1,0 +1,210 @@
+import { LogicalUnit } from "../scsi/logical-unit.ts";
+import type { Nexus } from "../scsi/logical-unit.ts";
+import { MAX_SESSIONS_PER_TARGET } from "../limits.ts";
+import type { LoginParties, RefusalReason, Resolution, TargetDirectory, TargetLogin } from "../directory.ts";
+import type { BufferPool } from "./buffer-pool.ts";
+import type { Connection } from "./connection.ts";
+import { LoginFailure } from "./login-failure.ts";
+import { LoginStatus } from "./login-pdu.ts";
+import type { Session } from "./session.ts";
+import type { SessionCounters, SessionInfo } from "./session-info.ts";
+import { zeroCounters } from "./session-info.ts";
+
+/** Why a session or connection ended. */
+export type EndReason = "logout" | "disconnected" | "reinstated" | "refused" | "reset" | "error" | "shutdown" | "timeout";
+
+/** What happens, for logs and for whoever shows it. */
+export type IscsiEvent =
+  | { readonly kind: "login"; readonly session: SessionInfo }
+  | { readonly kind: "logout"; readonly session: SessionInfo; readonly reason: EndReason }
+  | {
+      readonly kind: "refused";
+      readonly peerAddress: string;
+      readonly portal: string;
+      /** Absent when the first request was not even readable. */
+      readonly parties: LoginParties | undefined;
+      readonly status: LoginStatus;
+    }
+  | { readonly kind: "error"; readonly peerAddress: string; readonly portal: string; readonly error: unknown };
+
+/** What all connections of a server share. */
+export interface TargetDeps {
+  readonly directory: TargetDirectory;
+  readonly pool: BufferPool;
+  /** Cryptographically random bytes, for CHAP. */
+  random(length: number): Uint8Array;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Told of every event; must not throw. */
+  report(event: IscsiEvent): void;
+}
+
+type Disk = Extract<Resolution, { kind: "disk" }>;
+
+/** A session from the moment that its disk is open. */
+interface OpenSession {
+  readonly key: string;
+  readonly connection: Connection;
+  readonly unit: LogicalUnit | undefined;
+  readonly disk: Disk | undefined;
+  nexus: Nexus | undefined;
+  info: SessionInfo | undefined;
+}
+
+const STATUS_OF_REFUSAL: Readonly<Record<RefusalReason, LoginStatus>> = {
+  notFound: LoginStatus.notFound,
+  notAllowed: LoginStatus.authorizationFailure,
+  removed: LoginStatus.targetRemoved,
+  unavailable: LoginStatus.serviceUnavailable,
+  failed: LoginStatus.targetError,
+};
+
+/** All sessions of a server and the logical units they share. */
+export class Target {
+  readonly directory: TargetDirectory;
+  readonly pool: BufferPool;
+  readonly random: (length: number) => Uint8Array;
+  readonly now: () => number;
+  readonly report: (event: IscsiEvent) => void;
+  /** By target name. A unit without sessions stays while it holds persistent reservations. */
+  readonly #units = new Map<string, LogicalUnit>();
+  /** By TSIH. */
+  readonly #sessions = new Map<number, OpenSession>();
+  /** Logins of one initiator port to one target come one after the other. */
+  readonly #opening = new Map<string, Promise<unknown>>();
+  #lastTsih = 0;
+
+  constructor(deps: TargetDeps) {
+    this.directory = deps.directory;
+    this.pool = deps.pool;
+    this.random = (length) => deps.random(length);
+    this.now = () => deps.now();
+    this.report = (event) => deps.report(event);
+  }
+
+  /** The sessions that are logged in, discovery sessions included. */
+  sessions(): SessionInfo[] {
+    return [...this.#sessions.values()].flatMap(({ info }) => (info === undefined ? [] : [info]));
+  }
+
+  /** Notes that bytes came. */
+  touch(info: SessionInfo): void {
+    (info.counters as SessionCounters).lastActivityMs = this.now();
+  }
+
+  /** 1 to 65535, not in use. */
+  nextTsih(): number {
+    do this.#lastTsih = this.#lastTsih >= 0xffff ? 1 : this.#lastTsih + 1;
+    while (this.#sessions.has(this.#lastTsih));
+    return this.#lastTsih;
+  }
+
+  /**
+   * Opens the disk for a login that has passed everything, after ending an older session of the same initiator port
+   * (session reinstatement, RFC 7143 §6.3.5). Returns the TSIH; throws `LoginFailure`.
+   */
+  async open(login: TargetLogin, connection: Connection): Promise<number> {
+    const key = `${login.initiatorName},${login.isid},${login.targetName}`;
+    const before = this.#opening.get(key) ?? Promise.resolve();
+    const opening = before.catch(() => undefined).then(() => this.#openNow(key, login, connection));
+    this.#opening.set(key, opening);
+    try {
+      return await opening;
+    } finally {
+      if (this.#opening.get(key) === opening) this.#opening.delete(key);
+    }
+  }
+
+  async #openNow(key: string, login: TargetLogin, connection: Connection): Promise<number> {
+    const older = [...this.#sessions.values()].filter((session) => session.key === key);
+    await Promise.all(older.map((session) => session.connection.close("reinstated")));
+    const onTarget = [...this.#sessions.values()].filter(({ unit }) => unit?.identity.targetName === login.targetName);
+    if (onTarget.length >= MAX_SESSIONS_PER_TARGET) throw new LoginFailure(LoginStatus.outOfResources);
+    const disk = await this.#resolve(login);
+    const tsih = this.nextTsih();
+    this.#sessions.set(tsih, { key, connection, unit: this.#unitFor(login, disk), disk, nexus: undefined, info: undefined });
+    return tsih;
+  }
+
+  async #resolve(login: TargetLogin): Promise<Disk> {
+    const resolution = await this.directory.resolve(login);
+    switch (resolution.kind) {
+      case "disk":
+        return resolution;
+      case "refused":
+        throw new LoginFailure(STATUS_OF_REFUSAL[resolution.reason]);
+      case "moved": {
+        const status = resolution.permanent ? LoginStatus.targetMovedPermanently : LoginStatus.targetMovedTemporarily;
+        throw new LoginFailure(status, [["TargetAddress", resolution.address]]);
+      }
+    }
+  }
+
+  #unitFor(login: TargetLogin, disk: Disk): LogicalUnit {
+    const known = this.#units.get(login.targetName);
+    const identity = {
+      id: disk.id,
+      targetName: login.targetName,
+      readOnly: disk.readOnly ?? false,
+      writeCache: disk.writeCache ?? true,
+    };
+    // The same name may stand for another disk by now; then nothing of the old one's state applies.
+    const same =
+      known !== undefined &&
+      known.identity.id === identity.id &&
+      known.identity.readOnly === identity.readOnly &&
+      known.identity.writeCache === identity.writeCache;
+    const unit = same ? known : new LogicalUnit(identity);
+    this.#units.set(login.targetName, unit);
+    return unit;
+  }
+
+  /** The login is answered: the session begins. The returned `closed` is called once, when nothing of it runs any more. */
+  begin(tsih: number, connection: Connection, session: Session, info: SessionInfo): { closed(reason: EndReason): Promise<void> } {
+    // A discovery session has no disk and is not reinstated.
+    const open = this.#sessions.get(tsih) ?? { key: "", connection, unit: undefined, disk: undefined, nexus: undefined, info };
+    open.info = info;
+    this.#sessions.set(tsih, open);
+    if (open.unit !== undefined && open.disk !== undefined) {
+      const nexus: Nexus = {
+        initiatorPort: `${info.initiatorName},i,0x${info.isid}`,
+        device: open.disk.device,
+        unitAttentions: [],
+        abortCommands: () => session.abortAll(),
+        disconnect: () => void open.connection.close("reset"),
+      };
+      open.nexus = nexus;
+      open.unit.nexuses.add(nexus);
+      session.attach({ unit: open.unit, nexus });
+    }
+    this.report({ kind: "login", session: info });
+    return { closed: (reason) => this.#end(tsih, reason) };
+  }
+
+  /** Ends the sessions that the caller picks. */
+  async disconnect(matches: (session: SessionInfo) => boolean): Promise<void> {
+    const chosen = [...this.#sessions.values()].filter(({ info }) => info !== undefined && matches(info));
+    await Promise.all(chosen.map(({ connection }) => connection.close("reset")));
+  }
+
+  /** A session whose connection was lost before it could begin. */
+  abandon(tsih: number): Promise<void> {
+    return this.#end(tsih, "disconnected");
+  }
+
+  async #end(tsih: number, reason: EndReason): Promise<void> {
+    const open = this.#sessions.get(tsih);
+    if (open === undefined) return;
+    const { unit, nexus, disk, info } = open;
+    if (unit !== undefined) {
+      if (nexus !== undefined) unit.leave(nexus);
+      if (unit.isForgettable && this.#units.get(unit.identity.targetName) === unit) this.#units.delete(unit.identity.targetName);
+    }
+    try {
+      await disk?.closed?.(info?.counters ?? zeroCounters(this.now()));
+    } finally {
+      this.#sessions.delete(tsih);
+      if (info !== undefined) this.report({ kind: "logout", session: info, reason });
+    }
+  }
+}

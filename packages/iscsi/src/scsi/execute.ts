@@ -1,0 +1,91 @@
+import { byteAt } from "../bytes.ts";
+import { hasServiceActions } from "./command.ts";
+import type { Command, CommandContext } from "./command.ts";
+import { checkCondition } from "./execution.ts";
+import type { Done, Execution } from "./execution.ts";
+import { INQUIRY, INQUIRY_COMMAND, inquiryWithoutUnit } from "./inquiry.ts";
+import type { LogicalUnit, Nexus } from "./logical-unit.ts";
+import { MODE_COMMANDS } from "./mode-pages.ts";
+import { PERSISTENT_RESERVE_COMMANDS } from "./persistent-reserve-commands.ts";
+import { PRIMARY_COMMANDS, REPORT_LUNS, reportLuns, REQUEST_SENSE, requestSenseWithoutUnit } from "./primary-commands.ts";
+import { PROVISIONING_COMMANDS } from "./provisioning.ts";
+import { READ_WRITE_COMMANDS } from "./read-write.ts";
+import { RESERVATION_COMMANDS } from "./reservations.ts";
+import { CheckCondition, ReservationConflict, SenseOf } from "./sense.ts";
+import type { Sense } from "./sense.ts";
+import { ScsiStatus } from "./status.ts";
+import { supportedOpcodeCommands } from "./supported-opcodes.ts";
+
+const BASE = [
+  INQUIRY_COMMAND,
+  ...PRIMARY_COMMANDS,
+  ...READ_WRITE_COMMANDS,
+  ...PROVISIONING_COMMANDS,
+  ...MODE_COMMANDS,
+  ...RESERVATION_COMMANDS,
+  ...PERSISTENT_RESERVE_COMMANDS,
+];
+
+/** By operation code, and by operation code and service action × 256 where there is one. */
+const COMMANDS: ReadonlyMap<number, Command> = new Map(
+  [...BASE, ...supportedOpcodeCommands(BASE)].map((command) => [command.opcode | ((command.serviceAction ?? 0) << 8), command]),
+);
+
+/** Whatever came out of a command, as status and sense. An error that is not ours is the device's: MEDIUM ERROR. */
+export function doneWith(error: unknown, deviceFailure: Sense): Done {
+  if (error instanceof CheckCondition) return checkCondition(error.sense);
+  if (error instanceof ReservationConflict) return { kind: "done", status: ScsiStatus.reservationConflict };
+  return checkCondition(deviceFailure);
+}
+
+/**
+ * Starts a command on logical unit 0. What it needs checked before it touches anything is checked here, in SPC-4's order:
+ * operation code, unit attention, reservations, write protection.
+ */
+export function execute(unit: LogicalUnit, nexus: Nexus, cdb: Uint8Array): Execution {
+  const opcode = byteAt(cdb, 0);
+  const command = COMMANDS.get(hasServiceActions(opcode) ? opcode | ((byteAt(cdb, 1) & 0x1f) << 8) : opcode);
+  if (command === undefined) return unknownCommand(opcode, nexus);
+  if (nexus.unitAttentions.length > 0 && opcode !== INQUIRY && opcode !== REPORT_LUNS && opcode !== REQUEST_SENSE) {
+    return checkCondition(nexus.unitAttentions.shift() as Sense);
+  }
+  if (isReservedByAnother(unit, nexus, command)) return { kind: "done", status: ScsiStatus.reservationConflict };
+  if (command.access === "writes" && unit.writeProtected) return checkCondition(SenseOf.writeProtected);
+  const context: CommandContext = { unit, nexus, cdb };
+  try {
+    return command.execute(context);
+  } catch (error) {
+    if (error instanceof CheckCondition || error instanceof ReservationConflict) return doneWith(error, SenseOf.internalTargetFailure);
+    throw error;
+  }
+}
+
+/** Starts a command on a LUN that does not exist (SPC-4 §5.9). */
+export function executeWithoutUnit(cdb: Uint8Array): Execution {
+  switch (byteAt(cdb, 0)) {
+    case INQUIRY:
+      try {
+        return inquiryWithoutUnit(cdb);
+      } catch (error) {
+        return doneWith(error, SenseOf.internalTargetFailure);
+      }
+    case REPORT_LUNS:
+      return reportLuns(cdb);
+    case REQUEST_SENSE:
+      return requestSenseWithoutUnit(cdb);
+    default:
+      return checkCondition(SenseOf.logicalUnitNotSupported);
+  }
+}
+
+function unknownCommand(opcode: number, nexus: Nexus): Done {
+  const attention = nexus.unitAttentions.shift();
+  if (attention !== undefined) return checkCondition(attention);
+  // A service action that we lack is a wrong field; an operation code that we lack is a wrong code (SPC-4 §4.2.5.2).
+  return checkCondition(hasServiceActions(opcode) ? SenseOf.invalidFieldInCdb : SenseOf.invalidCommandOperationCode);
+}
+
+function isReservedByAnother(unit: LogicalUnit, nexus: Nexus, command: Command): boolean {
+  if (unit.reservedBy !== undefined && unit.reservedBy !== nexus.initiatorPort && command.access !== "free") return true;
+  return unit.persistentReservations.conflicts(nexus.initiatorPort, command.access);
+}

@@ -1,0 +1,140 @@
+import { MAX_REGISTRATIONS } from "../limits.ts";
+import type { Access } from "./command.ts";
+
+/** Types of persistent reservations (SPC-4 §6.14.3.4). */
+export const ReservationType = {
+  writeExclusive: 1,
+  exclusiveAccess: 3,
+  writeExclusiveRegistrantsOnly: 5,
+  exclusiveAccessRegistrantsOnly: 6,
+  writeExclusiveAllRegistrants: 7,
+  exclusiveAccessAllRegistrants: 8,
+} as const;
+export type ReservationType = (typeof ReservationType)[keyof typeof ReservationType];
+
+/** Whether the number names a type. */
+export function isReservationType(value: number): value is ReservationType {
+  return Object.values(ReservationType).some((type) => type === value);
+}
+
+/** The reservation of a unit. */
+export interface Reservation {
+  readonly type: ReservationType;
+  /** Initiator port of the holder; with the "all registrants" types whoever reserved first. */
+  readonly holder: string;
+}
+
+/**
+ * Who has registered and who holds the unit (SPC-4 §5.13). Kept in memory, by initiator port, so that it outlives
+ * sessions and logical unit resets but not the server: APTPL is reported as not capable.
+ */
+export class PersistentReservations {
+  readonly #registrations = new Map<string, bigint>();
+  #reservation: Reservation | undefined;
+  #generation = 0;
+
+  get isEmpty(): boolean {
+    return this.#registrations.size === 0;
+  }
+
+  /** PRGENERATION: counts every REGISTER, CLEAR and PREEMPT. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  get reservation(): Reservation | undefined {
+    return this.#reservation;
+  }
+
+  /** Initiator ports and their keys, in the order they registered. */
+  registrations(): ReadonlyMap<string, bigint> {
+    return this.#registrations;
+  }
+
+  keyOf(initiatorPort: string): bigint | undefined {
+    return this.#registrations.get(initiatorPort);
+  }
+
+  /** Whether the port holds the reservation; all registrants do with the "all registrants" types. */
+  isHolder(initiatorPort: string): boolean {
+    if (this.#reservation === undefined) return false;
+    if (isAllRegistrants(this.#reservation.type)) return this.#registrations.has(initiatorPort);
+    return this.#reservation.holder === initiatorPort;
+  }
+
+  /** False when there is no room for another registration. */
+  register(initiatorPort: string, key: bigint): boolean {
+    if (!this.#registrations.has(initiatorPort) && this.#registrations.size >= MAX_REGISTRATIONS) return false;
+    this.#registrations.set(initiatorPort, key);
+    this.#generation = (this.#generation + 1) >>> 0;
+    return true;
+  }
+
+  /** Takes a registration away. Returns the type of the reservation when that ended with it, because others may have to be told. */
+  unregister(initiatorPort: string): ReservationType | undefined {
+    this.#generation = (this.#generation + 1) >>> 0;
+    return this.#remove(initiatorPort);
+  }
+
+  reserve(initiatorPort: string, type: ReservationType): void {
+    this.#reservation = { type, holder: initiatorPort };
+  }
+
+  release(): void {
+    this.#reservation = undefined;
+  }
+
+  clear(): void {
+    this.#registrations.clear();
+    this.#reservation = undefined;
+    this.#generation = (this.#generation + 1) >>> 0;
+  }
+
+  /**
+   * Takes away the registrations that have `key` (all others when `key` is undefined), except the preempting one.
+   * Returns the ports that lost theirs.
+   */
+  preempt(by: string, key: bigint | undefined): string[] {
+    this.#generation = (this.#generation + 1) >>> 0;
+    const victims = [...this.#registrations].filter(([port, own]) => port !== by && (key === undefined || own === key)).map(([port]) => port);
+    for (const port of victims) this.#remove(port);
+    return victims;
+  }
+
+  /** Whether a command with this access from this port conflicts (SPC-4 table 50). */
+  conflicts(initiatorPort: string, access: Access): boolean {
+    const reservation = this.#reservation;
+    if (reservation === undefined || access === "free" || access === "looks") return false;
+    const exclusive = isExclusiveAccess(reservation.type);
+    if (access === "reads" && !exclusive) return false;
+    if (this.isHolder(initiatorPort)) return false;
+    return isForHolderOnly(reservation.type) || !this.#registrations.has(initiatorPort);
+  }
+
+  #remove(initiatorPort: string): ReservationType | undefined {
+    this.#registrations.delete(initiatorPort);
+    const reservation = this.#reservation;
+    if (reservation === undefined) return undefined;
+    const ends = isAllRegistrants(reservation.type) ? this.#registrations.size === 0 : reservation.holder === initiatorPort;
+    if (!ends) return undefined;
+    this.#reservation = undefined;
+    return reservation.type;
+  }
+}
+
+export function isAllRegistrants(type: ReservationType): boolean {
+  return type === ReservationType.writeExclusiveAllRegistrants || type === ReservationType.exclusiveAccessAllRegistrants;
+}
+
+/** The types in which only the holder has access; the others let all registered ports in. */
+export function isForHolderOnly(type: ReservationType): boolean {
+  return type === ReservationType.writeExclusive || type === ReservationType.exclusiveAccess;
+}
+
+function isExclusiveAccess(type: ReservationType): boolean {
+  return (
+    type === ReservationType.exclusiveAccess ||
+    type === ReservationType.exclusiveAccessRegistrantsOnly ||
+    type === ReservationType.exclusiveAccessAllRegistrants
+  );
+}
