@@ -102,7 +102,9 @@ export class Machine implements AsyncDisposable {
     await this.waitForSerial(/login: ?$/m, { timeoutMs, ...rest });
     this.type(`${user}\n`);
     await this.waitForSerial(/[#$] ?$/, { timeoutMs: 60_000, ...rest });
+    // Each shell discards what is typed before it is ready.
     this.type("exec env PS1='# ' PS2= sh\n");
+    await this.waitForSerial(/^# $/m, { timeoutMs: 30_000, ...rest });
     this.type("stty -echo cols 500; echo shell-''ready\n");
     await this.waitForSerial("shell-ready", { timeoutMs: 30_000, ...rest });
   }

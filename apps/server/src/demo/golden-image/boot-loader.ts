@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { runCommand } from "@ingot/testkit/lab";
 import { biosBootPartition, efiPartition, sectorBytes } from "./disk-layout.ts";
 
-const modules = ["configfile", "echo", "ext2", "linux", "normal", "part_gpt", "search", "search_label", "test"];
+const modules = ["configfile", "echo", "ext2", "linux", "normal", "part_gpt", "search", "search_label"];
 
 /** Where the parts of GRUB come from; Debian's grub-pc-bin and grub-efi-amd64-bin. */
 export const grubDirectory = "/usr/lib/grub";
@@ -33,7 +33,7 @@ export async function writeBiosBootLoader(
   options: StepOptions,
 ): Promise<void> {
   const coreFile = join(options.directory, "core.img");
-  await makeGrubImage("i386-pc", coreFile, configuration, [...modules, "biosdisk", "serial"], options);
+  await makeGrubImage("i386-pc", coreFile, configuration, [...modules, "biosdisk"], options);
   const core = await readFile(coreFile);
   if (core.length > biosBootPartition.sectors * sectorBytes) {
     throw new Error(
