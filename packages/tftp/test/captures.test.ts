@@ -8,7 +8,7 @@ import { negotiateOptions } from "../src/options.ts";
 import { decodePacket, encodePacket } from "../src/packet.ts";
 import type { TftpOption, TftpPacket } from "../src/packet.ts";
 
-// OVMF (edk2 2022.11) with a virtio network card loads snponly.efi; that iPXE (1.21.1) then loads it once more.
+// OVMF (edk2 2022.11) with a virtio network card loads snponly.efi; that iPXE (git of 2019) then loads it again and again.
 // All but a few ACKs and the DATA packets are left out.
 const CAPTURE = new URL("captures/ovmf-and-ipxe.pcap", import.meta.url);
 const GOLDEN = new URL("captures/ovmf-and-ipxe.txt", import.meta.url);
@@ -57,11 +57,13 @@ test("captured packets encode to the bytes they were", async () => {
 
 test("each captured request leads to the captured acknowledgement", async () => {
   const packets = (await captured()).map(({ payload }) => decodePacket(payload));
-  const requests = packets.filter((packet) => packet.kind === "rrq");
-  const answers = requests.map(({ options }) => {
-    const negotiation = negotiateOptions(options, SNPONLY_BYTES, DEFAULT_LIMITS);
-    return negotiation.kind === "agreed" ? negotiation.acknowledged : [];
+  const answers = packets.flatMap((packet) => {
+    if (packet.kind !== "rrq") {
+      return [];
+    }
+    const negotiation = negotiateOptions(packet.options, SNPONLY_BYTES, DEFAULT_LIMITS);
+    return negotiation.kind === "agreed" ? [negotiation.acknowledged] : [];
   });
-  expect(answers).toEqual(packets.filter((packet) => packet.kind === "oack").map(({ options }) => options));
+  expect(answers).toEqual(packets.flatMap((packet) => (packet.kind === "oack" ? [packet.options] : [])));
   expect(answers.length).toBeGreaterThan(2);
 });
