@@ -65,7 +65,7 @@ export class LeaseTable {
 
   /**
    * Chooses an address for a DISCOVER and holds it for the client for a minute (RFC 2131 §4.3.1): its reservation,
-   * its present or former lease, the address it asks for, any other. `undefined` when the subnet has none left.
+   * its present or former lease, the address it asks for, the one offered before, any other. `undefined` when the subnet has none left.
    */
   offer(client: LeaseClient, subnet: SubnetConfig, requested: Ipv4 | undefined, nowMs: number): Ipv4 | undefined {
     const address = this.#choose(client, subnet, requested, nowMs);
@@ -147,8 +147,8 @@ export class LeaseTable {
     const wishes = [
       reservationOf(subnet, client.mac),
       this.#leases.byClient(client.key)?.address,
-      this.#offers.get(client.key)?.address,
       requested,
+      this.#offers.get(client.key)?.address,
     ];
     for (const address of wishes) {
       if (address !== undefined && this.#isUsable(client, subnet, address, nowMs)) return address;

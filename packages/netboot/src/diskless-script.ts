@@ -68,7 +68,7 @@ export function disklessScript(input: DisklessScriptInput): string {
     `chain --replace --autofree ${scriptUrl(input.server, { mac: input.mac, failed: true })} ||`,
     pauseLine(REFETCH_SECONDS * 1000 + jitterMs(input.mac, REFETCH_SECONDS * 500)),
     // The server, or the way to it, may have changed: start from the address up.
-    "dhcp netX ||",
+    "ifconf --configurator dhcp netX ||",
     "goto refetch",
   );
   return scriptFrom(lines);

@@ -44,7 +44,7 @@ export function handoverScript({ mac, server }: ReplaceScriptInput): string {
     "inc idx",
     "goto next",
     ":found",
-    "dhcp net${idx} || goto retry",
+    "ifconf --configurator dhcp net${idx} || goto retry",
     `chain --replace --autofree ${scriptUrl(server, { mac })} ||`,
     ":retry",
     "prompt --timeout 5000 Ingot: no answer from the server, trying again in 5 s ||",
