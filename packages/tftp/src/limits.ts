@@ -20,7 +20,7 @@ export const MAX_BLKSIZE = 65_464;
  * The block size that one unfragmented packet carries on Ethernet:
  * 1500 bytes of MTU - 20 of IPv4 - 8 of UDP - 4 of TFTP.
  */
-export const UNFRAGMENTED_BLKSIZE = 1468;
+const UNFRAGMENTED_BLKSIZE = 1468;
 
 /** The range of the timeout option in seconds (RFC 2349), cut at the top: a longer one would hold a slot for ever. */
 export const MIN_TIMEOUT_SECONDS = 1;
@@ -49,10 +49,10 @@ export const LONGEST_TIMEOUT_MS = 8000;
 export const MAX_RETRANSMISSIONS = 6;
 
 /** Transfers at one time. Each holds a socket and at most 2 × MAX_WINDOW_BYTES, and 128 KiB with a usual client. */
-export const MAX_TRANSFERS = 1024;
+const MAX_TRANSFERS = 1024;
 
 /** Transfers at one time for one client address. Firmware uses one; several machines may share an address by NAT. */
-export const MAX_TRANSFERS_PER_CLIENT = 16;
+const MAX_TRANSFERS_PER_CLIENT = 16;
 
 /** What an operator may choose. */
 export interface TftpLimits {

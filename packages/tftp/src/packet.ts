@@ -60,20 +60,20 @@ export interface DataPacket {
 }
 
 /** `04 | block`, RFC 1350 figure 5-3. */
-export interface AckPacket {
+interface AckPacket {
   readonly kind: "ack";
   readonly block: number;
 }
 
 /** `05 | error code | message | 0`, RFC 1350 figure 5-4. */
-export interface ErrorPacket {
+interface ErrorPacket {
   readonly kind: "error";
   readonly code: number;
   readonly message: string;
 }
 
 /** `06 | opt1 | 0 | value1 | 0 | ...`, RFC 2347. */
-export interface OptionAckPacket {
+interface OptionAckPacket {
   readonly kind: "oack";
   readonly options: readonly TftpOption[];
 }

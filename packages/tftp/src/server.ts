@@ -16,7 +16,7 @@ import { decideRequest } from "./request.ts";
 import type { RequestDecision } from "./request.ts";
 
 /** The well-known port (RFC 1350 §4). */
-export const TFTP_PORT = 69;
+const TFTP_PORT = 69;
 
 /** How a server is set up. */
 export interface TftpServerOptions {
