@@ -46,6 +46,8 @@ export type Resolution =
       readonly readOnly?: boolean;
       /** Whether a write is stable only after `flush` (default true). False makes every write flush. */
       readonly writeCache?: boolean;
+      /** Tell initiators to prefer whole 4 KiB writes (default 4096). */
+      readonly physicalBlockBytes?: 512 | 4096;
       /** The session is over and touches the device no more; called exactly once. */
       closed?(counters: SessionCounters): void | Promise<void>;
     }

@@ -248,7 +248,8 @@ export class Session implements TaskHost {
     // LUN 0 in any addressing method is eight zero bytes, but for the method bits of byte 0 (SAM-5 §4.7).
     const isUnitZero = (u32At(bytes, at + 8) & 0x3fff_ffff) === 0 && u32At(bytes, at + 12) === 0;
     try {
-      return isUnitZero ? execute(unit, nexus, command.cdb) : executeWithoutUnit(command.cdb);
+      if (!isUnitZero) return executeWithoutUnit(command.cdb);
+      return execute(unit, nexus, command.cdb, command.write ? command.expectedDataTransferLength : 0);
     } catch (error) {
       return doneWith(error, SenseOf.internalTargetFailure);
     }

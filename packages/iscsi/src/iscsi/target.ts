@@ -147,6 +147,7 @@ export class Target {
       targetName: login.targetName,
       readOnly: disk.readOnly ?? false,
       writeCache: disk.writeCache ?? true,
+      physicalBlockBytes: disk.physicalBlockBytes ?? 4096,
     };
     // The same name may stand for another disk by now; then nothing of the old one's state applies.
     const same =

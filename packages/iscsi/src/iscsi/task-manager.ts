@@ -45,7 +45,7 @@ async function run(request: TaskManagementRequest, deps: TaskManagementDeps): Pr
     case TaskManagementFunction.logicalUnitReset:
     case TaskManagementFunction.targetWarmReset:
     case TaskManagementFunction.targetColdReset:
-      await deps.unit?.unit.reset(deps.unit.nexus);
+      await deps.unit?.unit.reset();
       return TaskManagementResult.complete;
     case TaskManagementFunction.taskReassign:
       return TaskManagementResult.reassignNotSupported;

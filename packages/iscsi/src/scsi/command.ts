@@ -6,6 +6,8 @@ export interface CommandContext {
   readonly unit: LogicalUnit;
   readonly nexus: Nexus;
   readonly cdb: Uint8Array;
+  /** Bytes that the initiator is ready to give; 0 when the command came without the intention to write. */
+  readonly dataOutLength: number;
 }
 
 /**

@@ -42,7 +42,7 @@ export function doneWith(error: unknown, deviceFailure: Sense): Done {
  * Starts a command on logical unit 0. What it needs checked before it touches anything is checked here, in SPC-4's order:
  * operation code, unit attention, reservations, write protection.
  */
-export function execute(unit: LogicalUnit, nexus: Nexus, cdb: Uint8Array): Execution {
+export function execute(unit: LogicalUnit, nexus: Nexus, cdb: Uint8Array, dataOutLength: number): Execution {
   const opcode = byteAt(cdb, 0);
   const command = COMMANDS.get(hasServiceActions(opcode) ? opcode | ((byteAt(cdb, 1) & 0x1f) << 8) : opcode);
   if (command === undefined) return unknownCommand(opcode, nexus);
@@ -51,7 +51,7 @@ export function execute(unit: LogicalUnit, nexus: Nexus, cdb: Uint8Array): Execu
   }
   if (isReservedByAnother(unit, nexus, command)) return { kind: "done", status: ScsiStatus.reservationConflict };
   if (command.access === "writes" && unit.writeProtected) return checkCondition(SenseOf.writeProtected);
-  const context: CommandContext = { unit, nexus, cdb };
+  const context: CommandContext = { unit, nexus, cdb, dataOutLength };
   try {
     return command.execute(context);
   } catch (error) {

@@ -17,6 +17,8 @@ export interface UnitIdentity {
   readonly readOnly: boolean;
   /** Written data is stable only after a flush: reported as WCE, and FUA flushes. */
   readonly writeCache: boolean;
+  /** 512, or 4096 when smaller writes cost more than whole 4 KiB ones. */
+  readonly physicalBlockBytes: 512 | 4096;
 }
 
 /** One initiator port at one logical unit (SAM's I_T_L nexus), for the time of its session. */
@@ -74,12 +76,12 @@ export class LogicalUnit {
     if (this.reservedBy === nexus.initiatorPort) this.reservedBy = undefined;
   }
 
-  /** Ends all commands and RESERVEs; everybody but the one who asked is told. Persistent reservations survive (SPC-4 §5.13.5). */
-  async reset(by: Nexus): Promise<void> {
+  /** Ends all commands and RESERVEs; everybody is told, the one who asked included. Persistent reservations survive (SPC-4 §5.13.5). */
+  async reset(): Promise<void> {
     this.reservedBy = undefined;
     this.softwareWriteProtect = false;
     this.descriptorSense = false;
-    this.attention(SenseOf.busDeviceReset, by);
+    this.attention(SenseOf.busDeviceReset);
     await Promise.all([...this.nexuses].map((nexus) => nexus.abortCommands()));
   }
 

@@ -1,10 +1,10 @@
 import { byteAt, u16At } from "../bytes.ts";
+import { CollectedData } from "./collected-data.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { answer, GOOD } from "./execution.ts";
 import type { Execution } from "./execution.ts";
 import { BLOCK_BYTES } from "./logical-unit.ts";
 import type { LogicalUnit } from "./logical-unit.ts";
-import { CollectedData } from "./read-write.ts";
 import { CheckCondition, SenseOf } from "./sense.ts";
 
 const MODE_SELECT_6 = 0x15;

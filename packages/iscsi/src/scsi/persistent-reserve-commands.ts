@@ -1,4 +1,5 @@
 import { byteAt, u16At, u32At } from "../bytes.ts";
+import { CollectedData } from "./collected-data.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { answer } from "./execution.ts";
 import type { Execution } from "./execution.ts";
@@ -6,7 +7,6 @@ import { pushAttention } from "./logical-unit.ts";
 import type { LogicalUnit, Nexus } from "./logical-unit.ts";
 import { isAllRegistrants, isForHolderOnly, isReservationType } from "./persistent-reservations.ts";
 import type { ReservationType } from "./persistent-reservations.ts";
-import { CollectedData } from "./read-write.ts";
 import { CheckCondition, ReservationConflict, SenseOf } from "./sense.ts";
 import type { Sense } from "./sense.ts";
 

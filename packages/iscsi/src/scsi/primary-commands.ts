@@ -59,13 +59,14 @@ function readCapacity10({ cdb, nexus }: CommandContext): Execution {
   return answer(bytes, bytes.length);
 }
 
-/** READ CAPACITY (16) (SBC-3 §5.16): 512-byte blocks, eight to a physical one; LBPME and LBPRZ as in VPD page B2h. */
-function readCapacity16({ cdb, nexus }: CommandContext): Execution {
+/** READ CAPACITY (16) (SBC-3 §5.16): LBPME and LBPRZ as in VPD page B2h. */
+function readCapacity16({ cdb, nexus, unit }: CommandContext): Execution {
   const bytes = new Uint8Array(32);
   const view = new DataView(bytes.buffer);
   view.setBigUint64(0, BigInt(nexus.device.sizeBytes / BLOCK_BYTES - 1));
   view.setUint32(8, BLOCK_BYTES);
-  bytes[13] = 3;
+  // LOGICAL BLOCKS PER PHYSICAL BLOCK EXPONENT
+  bytes[13] = Math.log2(unit.identity.physicalBlockBytes / BLOCK_BYTES);
   bytes[14] = 0xc0;
   return answer(bytes, u32At(cdb, 10));
 }

@@ -1,13 +1,13 @@
 import type { BlockDevice } from "../block-device.ts";
 import { byteAt, u16At, u32At, u64At } from "../bytes.ts";
 import { MAX_PARAMETER_BYTES, MAX_UNMAP_DESCRIPTORS } from "../limits.ts";
-import { blockRangeOf, requireInside, requireNoProtection } from "./block-range.ts";
+import { blockRangeOf, MAX_TRANSFER_BLOCKS, requireInside, requireNoProtection } from "./block-range.ts";
 import type { BlockRange } from "./block-range.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { answer, GOOD } from "./execution.ts";
 import type { Execution } from "./execution.ts";
 import { BLOCK_BYTES } from "./logical-unit.ts";
-import { CollectedData } from "./read-write.ts";
+import { CollectedData, requireDataOut } from "./collected-data.ts";
 import { CheckCondition, SenseOf } from "./sense.ts";
 
 const UNMAP = 0x42;
@@ -15,8 +15,8 @@ const WRITE_SAME_10 = 0x41;
 const WRITE_SAME_16 = 0x93;
 const GET_LBA_STATUS = { opcode: 0x9e, serviceAction: 0x12 };
 
-/** The longest WRITE SAME (32 MiB), reported in VPD page B0h: one command should not keep a disk busy for long. */
-export const MAX_WRITE_SAME_BLOCKS = 65_536;
+/** The longest WRITE SAME, reported in VPD page B0h: no more than what one WRITE may carry. */
+export const MAX_WRITE_SAME_BLOCKS: number = MAX_TRANSFER_BLOCKS;
 
 /** Pieces in which a repeated block is written. */
 const PIECE_BYTES = 262_144;
@@ -59,7 +59,7 @@ const UNMAP_BIT = 0x08;
 const NO_DATA_OUT = 0x01;
 
 /** WRITE SAME (SBC-3 §5.43, §5.45): one block, written over the whole range, or the range unmapped when the block is zeros. */
-function writeSame({ cdb, nexus, unit }: CommandContext): Execution {
+function writeSame({ cdb, nexus, unit, dataOutLength }: CommandContext): Execution {
   requireNoProtection(cdb);
   const flags = byteAt(cdb, 1);
   const sixteen = byteAt(cdb, 0) === WRITE_SAME_16;
@@ -68,9 +68,8 @@ function writeSame({ cdb, nexus, unit }: CommandContext): Execution {
   const range = blockRangeOf(cdb);
   if (range.blockCount === 0 || range.blockCount > MAX_WRITE_SAME_BLOCKS) throw new CheckCondition(SenseOf.invalidFieldInCdb);
   requireInside(range, nexus.device.sizeBytes);
+  requireDataOut(dataOutLength, (flags & NO_DATA_OUT) === 0 ? BLOCK_BYTES : 0);
   const run = async (block: Uint8Array): Promise<void> => {
-    // An initiator that gives less than a block has not said what to write.
-    if (block.length < BLOCK_BYTES) throw new CheckCondition(SenseOf.invalidFieldInInformationUnit);
     if ((flags & UNMAP_BIT) !== 0 && block.every((byte) => byte === 0)) {
       await nexus.device.discard(range.lba * BLOCK_BYTES, range.blockCount * BLOCK_BYTES);
     } else {

@@ -3,6 +3,7 @@ import { byteAt } from "../bytes.ts";
 import { MAX_COMPARE_AND_WRITE_BLOCKS } from "../limits.ts";
 import { blockRangeOf, requireInside, requireNoProtection, requireTransferable } from "./block-range.ts";
 import type { BlockRange } from "./block-range.ts";
+import { CollectedData, requireDataOut } from "./collected-data.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { GOOD, goodAfter } from "./execution.ts";
 import type { DataInExecution, DataOutExecution, Execution } from "./execution.ts";
@@ -102,30 +103,6 @@ class BlockCompare implements DataOutExecution {
   }
 
   finish(): void {}
-}
-
-/** Collects all data, then acts on it in one step: for commands whose data means something only as a whole. */
-export class CollectedData implements DataOutExecution {
-  readonly kind = "dataOut";
-  readonly granularity = 1;
-  readonly length: number;
-  readonly #bytes: Uint8Array;
-  readonly #act: (bytes: Uint8Array) => void | Promise<void>;
-
-  /** `act` gets what the initiator gave, at most `length` bytes. */
-  constructor(length: number, act: (bytes: Uint8Array) => void | Promise<void>) {
-    this.length = length;
-    this.#bytes = new Uint8Array(length);
-    this.#act = act;
-  }
-
-  consume(offset: number, bytes: Uint8Array): void {
-    this.#bytes.set(bytes, offset);
-  }
-
-  finish(received: number): void | Promise<void> {
-    return this.#act(this.#bytes.subarray(0, received));
-  }
 }
 
 function requireEqual(stored: Uint8Array, given: Uint8Array, offset: number): void {
@@ -244,12 +221,13 @@ function prefetch(context: CommandContext): Execution {
 
 /** COMPARE AND WRITE (SBC-3 §5.2): half of the data is compared, the other half written if all is equal, with nothing in between. */
 function compareAndWrite(context: CommandContext): Execution {
-  const { cdb, nexus, unit } = context;
+  const { cdb, nexus, unit, dataOutLength } = context;
   requireNoProtection(cdb);
   const range = { lba: blockRangeOf(cdb).lba, blockCount: byteAt(cdb, 13) };
   requireInside(range, nexus.device.sizeBytes);
   if (range.blockCount > MAX_COMPARE_AND_WRITE_BLOCKS) throw new CheckCondition(SenseOf.invalidFieldInCdb);
   const length = range.blockCount * BLOCK_BYTES;
+  requireDataOut(dataOutLength, length * 2);
   const start = range.lba * BLOCK_BYTES;
   const fua = (byteAt(cdb, 1) & FUA) !== 0 || !unit.identity.writeCache;
   return new CollectedData(length * 2, (bytes) =>

@@ -19,6 +19,8 @@ export interface Sense {
   readonly code: number;
   /** INFORMATION: the failing LBA or the offset of a miscompare. */
   readonly information?: number;
+  /** Byte of the CDB that is wrong (SPC-4 §4.5.2.4.2). */
+  readonly cdbByte?: number;
 }
 
 type SenseName =
@@ -90,6 +92,11 @@ export class CheckCondition extends Error {
   }
 }
 
+/** INVALID FIELD IN CDB that says which byte. */
+export function invalidCdbByte(cdbByte: number): CheckCondition {
+  return new CheckCondition({ ...SenseOf.invalidFieldInCdb, cdbByte });
+}
+
 /** Ends a command with RESERVATION CONFLICT. */
 export class ReservationConflict extends Error {
   override readonly name = "ReservationConflict";
@@ -101,6 +108,9 @@ const DESCRIPTOR_CURRENT = 0x72;
 const INFORMATION_VALID = 0x80;
 const FIXED_LENGTH = 18;
 const INFORMATION_DESCRIPTOR_LENGTH = 12;
+const FIELD_DESCRIPTOR_LENGTH = 8;
+/** SKSV and C/D: a field pointer is there, and it points into the CDB. */
+const FIELD_IN_CDB = 0xc0;
 
 /** Sense data as it travels. `descriptorFormat` follows D_SENSE of the control mode page. */
 export function encodeSense(sense: Sense, descriptorFormat = false): Uint8Array {
@@ -119,21 +129,33 @@ function encodeFixedSense(sense: Sense): Uint8Array {
     bytes[0] = FIXED_CURRENT | INFORMATION_VALID;
     view.setUint32(3, sense.information);
   }
+  if (sense.cdbByte !== undefined) {
+    bytes[15] = FIELD_IN_CDB;
+    view.setUint16(16, sense.cdbByte);
+  }
   return bytes;
 }
 
 function encodeDescriptorSense(sense: Sense): Uint8Array {
-  const descriptorLength = sense.information === undefined ? 0 : INFORMATION_DESCRIPTOR_LENGTH;
-  const bytes = new Uint8Array(8 + descriptorLength);
+  const informationLength = sense.information === undefined ? 0 : INFORMATION_DESCRIPTOR_LENGTH;
+  const fieldLength = sense.cdbByte === undefined ? 0 : FIELD_DESCRIPTOR_LENGTH;
+  const bytes = new Uint8Array(8 + informationLength + fieldLength);
   const view = new DataView(bytes.buffer);
   bytes[0] = DESCRIPTOR_CURRENT;
   bytes[1] = sense.key;
   view.setUint16(2, sense.code);
-  bytes[7] = descriptorLength;
+  bytes[7] = bytes.length - 8;
   if (sense.information !== undefined) {
     bytes[9] = INFORMATION_DESCRIPTOR_LENGTH - 2;
     bytes[10] = INFORMATION_VALID;
     view.setBigUint64(12, BigInt(sense.information));
+  }
+  if (sense.cdbByte !== undefined) {
+    const at = 8 + informationLength;
+    bytes[at] = 0x02;
+    bytes[at + 1] = FIELD_DESCRIPTOR_LENGTH - 2;
+    bytes[at + 4] = FIELD_IN_CDB;
+    view.setUint16(at + 5, sense.cdbByte);
   }
   return bytes;
 }

@@ -3,7 +3,7 @@ import { hasServiceActions } from "./command.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { answer } from "./execution.ts";
 import type { Execution } from "./execution.ts";
-import { CheckCondition, SenseOf } from "./sense.ts";
+import { invalidCdbByte } from "./sense.ts";
 
 const MAINTENANCE_IN = 0xa3;
 const SUPPORTED_OPCODES = 0x0c;
@@ -44,7 +44,7 @@ function report(commands: readonly Command[], { cdb }: CommandContext): Executio
   const reportingOptions = byteAt(cdb, 2) & 0x07;
   const allocationLength = u32At(cdb, 6);
   if (reportingOptions === 0) return answer(reportAll(commands, withTimeouts), allocationLength);
-  if (reportingOptions > 3) throw new CheckCondition(SenseOf.invalidFieldInCdb);
+  if (reportingOptions > 3) throw invalidCdbByte(2);
   return answer(reportOne(commands, reportingOptions, byteAt(cdb, 3), u16At(cdb, 4), withTimeouts), allocationLength);
 }
 
@@ -68,7 +68,7 @@ function reportAll(commands: readonly Command[], withTimeouts: boolean): Uint8Ar
 function reportOne(commands: readonly Command[], option: number, opcode: number, serviceAction: number, withTimeouts: boolean): Uint8Array {
   const candidates = commands.filter((command) => command.opcode === opcode);
   const actions = candidates.length > 0 && hasServiceActions(opcode);
-  if ((option === 1 && actions) || (option === 2 && candidates.length > 0 && !actions)) throw new CheckCondition(SenseOf.invalidFieldInCdb);
+  if ((option === 1 && actions) || (option === 2 && candidates.length > 0 && !actions)) throw invalidCdbByte(2);
   const found = candidates.find((command) => (command.serviceAction ?? 0) === (option === 1 ? 0 : serviceAction));
   if (found === undefined) return Uint8Array.of(0, 0x01, 0, 0);
   const bytes = new Uint8Array(4 + found.usage.length + (withTimeouts ? TIMEOUTS_BYTES : 0));
