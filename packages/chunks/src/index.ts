@@ -20,6 +20,7 @@ export { MemoryStore } from "./memory-store.ts";
 export { decodeManifest, encodeManifest, manifestIdOf } from "./manifest.ts";
 export type { Manifest } from "./manifest.ts";
 export type { StoreProblem } from "./open-store.ts";
+export { CodecPool } from "./pool-worker.ts";
 export { parsePartitionTable } from "./partitions.ts";
 export type { Partition, PartitionFacts } from "./partitions.ts";
 export type { StoreFiles } from "./store-files.ts";
