@@ -129,7 +129,7 @@ export async function startDhcpServer(options: DhcpServerOptions): Promise<DhcpS
 
   async function answer(socket: Socket, bytes: Uint8Array, sender: RemoteInfo, decide: Decide): Promise<void> {
     try {
-      const decision = decide(decodePacket(bytes));
+      const decision = decide(decodePacket(plainBytes(bytes)));
       if (decision.store?.kind === "save") await store?.save(decision.store.lease);
       if (decision.store?.kind === "delete") await store?.delete(decision.store.client);
       if (decision.reply !== undefined) {
@@ -163,6 +163,11 @@ async function openSocket(device: string, port: number): Promise<Socket> {
   await promise;
   socket.off("error", reject);
   return socket;
+}
+
+/** The same memory as a plain `Uint8Array`: a Buffer's `slice` is a view, and whoever "copied" that way would change the packet. */
+function plainBytes(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function closeSocket(socket: Socket): Promise<void> {
