@@ -21,7 +21,7 @@ export type UploadLine =
       /** How far in the image the server is. */
       readonly offsetBytes: number;
       readonly sizeBytes: number;
-      readonly chunkCount: number;
+      /** Chunks so far that the store did not have. */
       readonly newChunkCount: number;
     }
   | {
@@ -42,7 +42,6 @@ export const uploadLineSchema: z.ZodType<UploadLine> = z
       type: z.literal("progress"),
       offsetBytes: amountSchema,
       sizeBytes: amountSchema,
-      chunkCount: amountSchema,
       newChunkCount: amountSchema,
     }),
     z.object({

@@ -79,7 +79,11 @@ test("the same login twice starts one boot", () => {
     fc.property(facts, (login) => {
       const first = decideLogin(login);
       if (first.action === "refuse") return;
-      const second = decideLogin({ ...login, currentBoot: first.bootId, boundVersion: login.boundVersion ?? login.wantedVersion });
+      const second = decideLogin({
+        ...login,
+        currentBoot: first.bootId,
+        boundVersion: login.boundVersion ?? login.wantedVersion,
+      });
       expect(second).toEqual({ action: "join", bootId: first.bootId, overlay: "keep" });
     }),
   );
@@ -87,11 +91,15 @@ test("the same login twice starts one boot", () => {
 
 test("a target name is read as it was written", () => {
   fc.assert(
-    fc.property(fc.stringMatching(/^[a-z0-9][a-z0-9.-]{0,30}$/), fc.option(fc.integer({ min: 1, max: 999_999_999 }), { nil: undefined }), (machineId, bootId) => {
-      expect(parseBootTarget(formatBootTarget({ machineId, bootId }))).toEqual(
-        bootId === undefined ? { machineId } : { machineId, bootId },
-      );
-    }),
+    fc.property(
+      fc.stringMatching(/^[a-z0-9][a-z0-9.-]{0,30}$/),
+      fc.option(fc.integer({ min: 1, max: 999_999_999 }), { nil: undefined }),
+      (machineId, bootId) => {
+        expect(parseBootTarget(formatBootTarget({ machineId, bootId }))).toEqual(
+          bootId === undefined ? { machineId } : { machineId, bootId },
+        );
+      },
+    ),
   );
 });
 

@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { defaultMachineName, identify, type Identity, type IdentityCandidate, type IdentityFacts, swapUuid, usableFacts } from "./identify.ts";
+import {
+  defaultMachineName,
+  identify,
+  type Identity,
+  type IdentityCandidate,
+  type IdentityFacts,
+  swapUuid,
+  usableFacts,
+} from "./identify.ts";
 
 const macA = "52:54:00:00:00:0a";
 const macB = "52:54:00:00:00:0b";
@@ -21,10 +29,25 @@ test.each<[string, IdentityFacts, IdentityCandidate[], Identity]>([
     known("a", { uuid: uuidA, serial: "SA" }),
   ],
   ["the UUID in the other byte order is the same", { mac: macA, uuid: swapUuid(uuidA) }, [a], known("a")],
-  ["a UUID that changed is learned when the serial number vouches", { mac: macA, uuid: uuidB, serial: "SA" }, [a], known("a", { uuid: uuidB })],
+  [
+    "a UUID that changed is learned when the serial number vouches",
+    { mac: macA, uuid: uuidB, serial: "SA" },
+    [a],
+    known("a", { uuid: uuidB }),
+  ],
   ["a serial number that was edited does not matter", { mac: macA, uuid: uuidA, serial: "SX" }, [a], known("a")],
-  ["a replaced board keeps its machine, and the operator hears of it", { mac: macA, uuid: uuidB }, [a], known("a", {}, ["a"])],
-  ["another card: UUID and serial number agree", { mac: macB, uuid: uuidA, serial: "SA" }, [a], known("a", { mac: macB })],
+  [
+    "a replaced board keeps its machine, and the operator hears of it",
+    { mac: macA, uuid: uuidB },
+    [a],
+    known("a", {}, ["a"]),
+  ],
+  [
+    "another card: UUID and serial number agree",
+    { mac: macB, uuid: uuidA, serial: "SA" },
+    [a],
+    known("a", { mac: macB }),
+  ],
   [
     "a UUID alone is not enough: it may be shared by a whole delivery",
     { mac: macB, uuid: uuidA },
@@ -67,7 +90,8 @@ test.each<[string, IdentityFacts, IdentityCandidate[], Identity]>([
 });
 
 test("a machine is never recognised by a single fact that its other facts contradict", () => {
-  const value = (...values: string[]): fc.Arbitrary<string | undefined> => fc.option(fc.constantFrom(...values), { nil: undefined });
+  const value = (...values: string[]): fc.Arbitrary<string | undefined> =>
+    fc.option(fc.constantFrom(...values), { nil: undefined });
   const facts = fc.record({ mac: value(macA, macB), uuid: value(uuidA, uuidB), serial: value("SA", "SB") });
   fc.assert(
     fc.property(facts, (said) => {
@@ -94,15 +118,29 @@ test.each([
   expect(usableFacts({ uuid })).toEqual({});
 });
 
-test.each(["", "  ", "To Be Filled By O.E.M.", "To be filled by O.E.M", "System Serial Number", "Default string", "None", "N/A", "0000", "0123456789".slice(1), "....", "Not Specified"])(
-  "the serial number %j says nothing",
-  (serial) => {
-    expect(usableFacts({ serial })).toEqual({});
-  },
-);
+test.each([
+  "",
+  "  ",
+  "To Be Filled By O.E.M.",
+  "To be filled by O.E.M",
+  "System Serial Number",
+  "Default string",
+  "None",
+  "N/A",
+  "0000",
+  "0123456789".slice(1),
+  "....",
+  "Not Specified",
+])("the serial number %j says nothing", (serial) => {
+  expect(usableFacts({ serial })).toEqual({});
+});
 
 test("a usable fact stays", () => {
-  expect(usableFacts({ mac: macA, uuid: uuidA.toUpperCase(), serial: " PF3XK9 " })).toEqual({ mac: macA, uuid: uuidA, serial: "PF3XK9" });
+  expect(usableFacts({ mac: macA, uuid: uuidA.toUpperCase(), serial: " PF3XK9 " })).toEqual({
+    mac: macA,
+    uuid: uuidA,
+    serial: "PF3XK9",
+  });
 });
 
 test("the default name can be read and obeys the rule for names", () => {

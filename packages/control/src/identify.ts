@@ -30,7 +30,11 @@ export type Identity =
       readonly kind: "known";
       readonly id: string;
       /** What to write down: facts that the machine had not, or that changed. */
-      readonly learn: { readonly mac?: string | undefined; readonly uuid?: string | undefined; readonly serial?: string | undefined };
+      readonly learn: {
+        readonly mac?: string | undefined;
+        readonly uuid?: string | undefined;
+        readonly serial?: string | undefined;
+      };
       /** Machines whose facts contradict, for the operator to look at. */
       readonly clash: readonly string[];
     }
@@ -52,7 +56,9 @@ export function identify(facts: IdentityFacts, candidates: readonly IdentityCand
     serial: agreementOf(facts.serial, candidate.serial, (a, b) => a === b),
   }));
   const others = (id?: string): string[] =>
-    ranked.filter((entry) => entry.candidate.id !== id && (entry.mac || entry.uuid === "same")).map((entry) => entry.candidate.id);
+    ranked
+      .filter((entry) => entry.candidate.id !== id && (entry.mac || entry.uuid === "same"))
+      .map((entry) => entry.candidate.id);
   const twoFacts = ranked.filter((entry) => !entry.mac && entry.uuid === "same" && entry.serial === "same");
   const byMac = ranked.find((entry) => entry.mac);
 
@@ -71,9 +77,18 @@ export function identify(facts: IdentityFacts, candidates: readonly IdentityCand
   const [only, ...rest] = twoFacts;
   if (only !== undefined && rest.length === 0) {
     const learnsMac = byMac === undefined && facts.mac !== undefined;
-    return { kind: "known", id: only.candidate.id, learn: learnsMac ? { mac: facts.mac } : {}, clash: others(only.candidate.id) };
+    return {
+      kind: "known",
+      id: only.candidate.id,
+      learn: learnsMac ? { mac: facts.mac } : {},
+      clash: others(only.candidate.id),
+    };
   }
-  if (byMac !== undefined && byMac.serial === "unknown" && !ranked.some((entry) => !entry.mac && entry.uuid === "same")) {
+  if (
+    byMac !== undefined &&
+    byMac.serial === "unknown" &&
+    !ranked.some((entry) => !entry.mac && entry.uuid === "same")
+  ) {
     // Only the UUID speaks against it: a replaced board, or a dock. Its name stays; nothing is overwritten.
     return { kind: "known", id: byMac.candidate.id, learn: {}, clash: [byMac.candidate.id] };
   }

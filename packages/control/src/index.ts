@@ -1,1 +1,16 @@
-export {};
+export { API_BASE_PATH, createApiApp } from "./api-app.ts";
+export { type BootAppDeps, type BootBindings, createBootApp } from "./boot-app.ts";
+export { type BootTarget, formatBootTarget, parseBootTarget } from "./boot-target.ts";
+export type { Boots, BootNetwork, ScriptRequest } from "./boots.ts";
+export type { Clock } from "./clock.ts";
+export { Control, type ControlDeps, type ServerFacts } from "./control.ts";
+export type { DiskKeeper, OpenDisk } from "./disk-keeper.ts";
+export type { DiskLogin, Disks, LoggedIn } from "./disks.ts";
+export { ControlError, type ControlErrorCode } from "./errors.ts";
+export type { ImageLibrary } from "./image-library.ts";
+export type { AddedVersion, ImageRegistry } from "./image-registry.ts";
+export type { Inventory, MachineFacts } from "./inventory.ts";
+export type { GuardOptions } from "./request-guard.ts";
+export type { SessionHandle } from "./session-registry.ts";
+export { openSqlite } from "./sqlite-file.ts";
+export type { Database } from "./tables.ts";

@@ -33,3 +33,9 @@ export const MAX_SESSIONS_PER_MACHINE: number = 16;
 
 /** Entries of damage that one verification lists. */
 export const MAX_DAMAGE_ENTRIES: number = 1000;
+
+/** Machines (by MAC or IP address) whose first steps are kept until it is known who they are. */
+export const MAX_PENDING_PRELUDES: number = 1000;
+
+/** First steps that are kept of one such machine. */
+export const MAX_PRELUDE_FACTS: number = 8;

@@ -43,6 +43,7 @@ const migrations: Readonly<Record<string, Migration>> = {
         .addColumn("address", "text")
         .addColumn("state", "text", (column) => column.notNull())
         .addColumn("allocated_boot", "integer", (column) => column.notNull())
+        .addColumn("allocated_image", "text")
         .addColumn("current_boot", "integer", (column) => column.notNull())
         .addColumn("boot", "text")
         .addColumn("last_event", "text")

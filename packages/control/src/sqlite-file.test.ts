@@ -30,8 +30,16 @@ test("transactions that are begun at the same time run one after the other", asy
   await db.insertInto("settings").values({ key: "n", value: "0" }).execute();
   const increment = (): Promise<void> =>
     db.transaction().execute(async (trx) => {
-      const { value } = await trx.selectFrom("settings").select("value").where("key", "=", "n").executeTakeFirstOrThrow();
-      await trx.updateTable("settings").set({ value: String(Number(value) + 1) }).where("key", "=", "n").execute();
+      const { value } = await trx
+        .selectFrom("settings")
+        .select("value")
+        .where("key", "=", "n")
+        .executeTakeFirstOrThrow();
+      await trx
+        .updateTable("settings")
+        .set({ value: String(Number(value) + 1) })
+        .where("key", "=", "n")
+        .execute();
     });
   await Promise.all(Array.from({ length: 50 }, increment));
   expect(await db.selectFrom("settings").select("value").executeTakeFirst()).toEqual({ value: "50" });
@@ -49,7 +57,11 @@ test("a transaction that throws leaves nothing behind", async () => {
 
 test("RETURNING, upserts and foreign keys work through the adapter", async () => {
   const db = await open();
-  const { id } = await db.insertInto("events").values({ at: "t", kind: "k", message: "m" }).returning("id").executeTakeFirstOrThrow();
+  const { id } = await db
+    .insertInto("events")
+    .values({ at: "t", kind: "k", message: "m" })
+    .returning("id")
+    .executeTakeFirstOrThrow();
   expect(id).toBe(1);
   const upsert = (value: string): Promise<unknown> =>
     db
@@ -60,7 +72,9 @@ test("RETURNING, upserts and foreign keys work through the adapter", async () =>
   await upsert("1");
   await upsert("2");
   expect(await db.selectFrom("settings").select("value").execute()).toEqual([{ value: "2" }]);
-  await expect(db.insertInto("macs").values({ mac: "m", machine_id: "nobody" }).execute()).rejects.toThrow(/FOREIGN KEY/);
+  await expect(db.insertInto("macs").values({ mac: "m", machine_id: "nobody" }).execute()).rejects.toThrow(
+    /FOREIGN KEY/,
+  );
 });
 
 test("a closed database opens again with what was committed, sizes above 2^32 included", async () => {
@@ -68,7 +82,10 @@ test("a closed database opens again with what was committed, sizes above 2^32 in
   try {
     const path = join(directory, "ingot.sqlite");
     const first = await open(path);
-    await first.insertInto("images").values({ name: "a", created_at: "t", last_version: 2 ** 40 }).execute();
+    await first
+      .insertInto("images")
+      .values({ name: "a", created_at: "t", last_version: 2 ** 40 })
+      .execute();
     await first.destroy();
     const second = await open(path);
     expect(await second.selectFrom("images").select("last_version").execute()).toEqual([{ last_version: 2 ** 40 }]);

@@ -14,7 +14,9 @@ const maxCachedStatements = 200;
  */
 export function openSqlite(path: string): Database {
   const connection = new DatabaseSync(path);
-  connection.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000");
+  connection.exec(
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000",
+  );
   return new Kysely<Tables>({ dialect: new SqliteDialect({ database: adaptConnection(connection) }) });
 }
 

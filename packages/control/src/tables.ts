@@ -44,6 +44,8 @@ export interface MachinesTable {
   readonly state: string;
   /** The highest boot number that was given to a boot script. */
   readonly allocated_boot: number;
+  /** The image that was chosen in the menu for boot `allocated_boot`. */
+  readonly allocated_image: string | null;
   /** The boot that the disk belongs to. */
   readonly current_boot: number;
   /** JSON of the last `BootTimeline`. */

@@ -1,7 +1,14 @@
 import type { BootStage } from "@ingot/api";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { type BootFact, type BootState, initialBootState, OFF_AFTER_MS, reduceBoot, STALL_AFTER_MS } from "./timeline.ts";
+import {
+  type BootFact,
+  type BootState,
+  initialBootState,
+  OFF_AFTER_MS,
+  reduceBoot,
+  STALL_AFTER_MS,
+} from "./timeline.ts";
 
 const firmware = "iqn.2010-04.org.ipxe:x/40000001";
 const system = "iqn.2010-04.org.ipxe:x/00023d00";
@@ -11,7 +18,10 @@ function login(bootId: number, program: string, sessions: number, starts = false
 }
 
 /** Runs facts one second apart. */
-function run(facts: readonly BootFact[], before: BootState = initialBootState("new", 0)): { state: BootState; kinds: string[] } {
+function run(
+  facts: readonly BootFact[],
+  before: BootState = initialBootState("new", 0),
+): { state: BootState; kinds: string[] } {
   const kinds: string[] = [];
   let state = before;
   let nowMs = before.lastActivityMs;
@@ -82,7 +92,11 @@ test("a script that is fetched twice is one boot, with the later number", () => 
 });
 
 test("iPXE that logs in again is not the operating system", () => {
-  const { state } = run([{ kind: "script", bootId: 1, plan: "diskless" }, login(1, firmware, 1, true), login(1, firmware, 2)]);
+  const { state } = run([
+    { kind: "script", bootId: 1, plan: "diskless" },
+    login(1, firmware, 1, true),
+    login(1, firmware, 2),
+  ]);
   expect(stagesOf(state)).toEqual(["script", "iscsi"]);
 });
 
@@ -124,12 +138,36 @@ test("a new machine that is sent to its own disk stays new", () => {
 
 const anyFact: fc.Arbitrary<BootFact> = fc.oneof(
   fc.constant<BootFact>({ kind: "dhcp", detail: "x" }),
-  fc.constantFrom<BootFact>({ kind: "file", protocol: "tftp", name: "a" }, { kind: "file", protocol: "http", name: "b" }),
-  fc.record({ kind: fc.constant("script" as const), bootId: fc.integer({ min: 1, max: 9 }), plan: fc.constantFrom("diskless" as const, "local" as const, "menu" as const) }),
-  fc.tuple(fc.integer({ min: 0, max: 9 }), fc.constantFrom(firmware, system), fc.integer({ min: 1, max: 3 }), fc.boolean()).map(([bootId, program, sessions, starts]) => login(bootId, program, sessions, starts)),
+  fc.constantFrom<BootFact>(
+    { kind: "file", protocol: "tftp", name: "a" },
+    { kind: "file", protocol: "http", name: "b" },
+  ),
+  fc.record({
+    kind: fc.constant("script" as const),
+    bootId: fc.integer({ min: 1, max: 9 }),
+    plan: fc.constantFrom("diskless" as const, "local" as const, "menu" as const),
+  }),
+  fc
+    .tuple(
+      fc.integer({ min: 0, max: 9 }),
+      fc.constantFrom(firmware, system),
+      fc.integer({ min: 1, max: 3 }),
+      fc.boolean(),
+    )
+    .map(([bootId, program, sessions, starts]) => login(bootId, program, sessions, starts)),
   fc.record({ kind: fc.constant("logout" as const), sessions: fc.integer({ min: 0, max: 2 }) }),
-  fc.record({ kind: fc.constant("transfer" as const), bootId: fc.integer({ min: 0, max: 9 }), bytesRead: fc.nat(1000), bytesWritten: fc.nat(1000) }),
-  fc.constantFrom<BootFact>({ kind: "report", state: "up", detail: undefined }, { kind: "report", state: "failed", detail: "no" }, { kind: "failure", reason: "r" }, { kind: "tick" }),
+  fc.record({
+    kind: fc.constant("transfer" as const),
+    bootId: fc.integer({ min: 0, max: 9 }),
+    bytesRead: fc.nat(1000),
+    bytesWritten: fc.nat(1000),
+  }),
+  fc.constantFrom<BootFact>(
+    { kind: "report", state: "up", detail: undefined },
+    { kind: "report", state: "failed", detail: "no" },
+    { kind: "failure", reason: "r" },
+    { kind: "tick" },
+  ),
 );
 
 test("whatever comes, in whatever order, the timeline stays a timeline", () => {

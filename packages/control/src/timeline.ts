@@ -160,7 +160,9 @@ function reduceReport(before: BootState, fact: BootFact & { kind: "report" }, no
   const base = before.timeline === undefined ? beginBoot(before, 1, nowMs) : before;
   const again = hasAny(base.timeline, ["up"]) && before.state === "up";
   const state: BootState = { ...reach(base, "up", fact.detail, nowMs), state: "up" };
-  return again ? { state } : { state, event: { kind: "machine.up", message: `is up${inSeconds(state.timeline, nowMs)}` } };
+  return again
+    ? { state }
+    : { state, event: { kind: "machine.up", message: `is up${inSeconds(state.timeline, nowMs)}` } };
 }
 
 function reduceTick(before: BootState, nowMs: number): BootStep {
@@ -170,7 +172,12 @@ function reduceTick(before: BootState, nowMs: number): BootStep {
     return fail(before, `nothing heard for ${STALL_AFTER_MS / 60_000} minutes after '${last}'`, nowMs);
   }
   const hadDisk = hasAny(before.timeline, ["iscsi"]);
-  if ((before.state === "running" || before.state === "up") && hadDisk && before.sessions === 0 && idleMs >= OFF_AFTER_MS) {
+  if (
+    (before.state === "running" || before.state === "up") &&
+    hadDisk &&
+    before.sessions === 0 &&
+    idleMs >= OFF_AFTER_MS
+  ) {
     return { state: { ...before, state: "off" }, event: { kind: "machine.off", message: "has let go of its disk" } };
   }
   return { state: before };

@@ -1,0 +1,249 @@
+import type { PatchSettings, ServiceStatus, Settings, Status } from "@ingot/api";
+import { BootTracker } from "./boot-tracker.ts";
+import { Boots, type BootNetwork } from "./boots.ts";
+import { type Clock, timeText } from "./clock.ts";
+import type { DiskKeeper, OpenDisk } from "./disk-keeper.ts";
+import { Disks } from "./disks.ts";
+import { ControlError } from "./errors.ts";
+import { EventLog } from "./event-log.ts";
+import { Groups } from "./groups.ts";
+import type { ImageLibrary } from "./image-library.ts";
+import { requireImage } from "./image-references.ts";
+import { ImageRegistry } from "./image-registry.ts";
+import { Inventory } from "./inventory.ts";
+import { LiveHub } from "./live-hub.ts";
+import { LiveUpdates } from "./live-updates.ts";
+import { MachineIndex } from "./machine-index.ts";
+import { listMachines } from "./machine-store.ts";
+import { migrate } from "./migrations.ts";
+import { describePatch, ServerSettings } from "./server-settings.ts";
+import { SessionRegistry } from "./session-registry.ts";
+import type { Database } from "./tables.ts";
+
+/** What only the program that owns sockets and directories knows. */
+export interface ServerFacts {
+  readonly services: readonly ServiceStatus[];
+  readonly store: { readonly chunkCount: number; readonly packBytes: number; readonly freeBytes?: number | undefined };
+}
+
+/** What {@link Control} is made of. */
+export interface ControlDeps<Device extends OpenDisk> {
+  /** Opened, not yet migrated. `close` does not close it. */
+  readonly db: Database;
+  readonly clock: Clock;
+  /** Random bytes that nobody can guess. */
+  readonly random: (lengthBytes: number) => Uint8Array;
+  readonly library: ImageLibrary;
+  readonly keeper: DiskKeeper<Device>;
+  readonly network: BootNetwork;
+  readonly version: string;
+  /** Asked for each status. */
+  readonly facts: () => Promise<ServerFacts>;
+  /** Told of failures that no caller waits for. */
+  readonly onError: (error: unknown) => void;
+}
+
+const machinesPerPage = 1000;
+
+/** The control plane of one server: inventory, images, disks, boots and their history, joined. */
+export class Control<Device extends OpenDisk> {
+  readonly version: string;
+  readonly clock: Clock;
+  /** Told of failures that no caller waits for. */
+  readonly onError: (error: unknown) => void;
+  readonly settings: ServerSettings;
+  readonly events: EventLog;
+  readonly hub: LiveHub;
+  readonly machines: Inventory;
+  readonly groups: Groups;
+  readonly images: ImageRegistry;
+  readonly disks: Disks<Device>;
+  readonly boots: Boots<Device>;
+  readonly #deps: ControlDeps<Device>;
+  readonly #startedAt: string;
+  readonly #index: MachineIndex;
+  readonly #tracker: BootTracker;
+  readonly #sessions: SessionRegistry;
+  readonly #updates: LiveUpdates;
+  #closing: Promise<void> | undefined;
+
+  private constructor(deps: ControlDeps<Device>, parts: Parts<Device>) {
+    this.#deps = deps;
+    this.version = deps.version;
+    this.clock = deps.clock;
+    this.onError = deps.onError;
+    this.#startedAt = timeText(deps.clock.now());
+    this.settings = parts.settings;
+    this.events = parts.events;
+    this.hub = parts.hub;
+    this.machines = parts.machines;
+    this.groups = parts.groups;
+    this.images = parts.images;
+    this.disks = parts.disks;
+    this.boots = parts.boots;
+    this.#index = parts.index;
+    this.#tracker = parts.tracker;
+    this.#sessions = parts.sessions;
+    this.#updates = parts.updates;
+  }
+
+  /** Brings the database to its newest form, reads the inventory and starts the heartbeat. */
+  static async open<Device extends OpenDisk>(deps: ControlDeps<Device>): Promise<Control<Device>> {
+    await migrate(deps.db);
+    const control: Control<Device> = new Control(deps, await assemble(deps, () => control.status()));
+    for (let after: string | undefined; ;) {
+      const records = await listMachines(deps.db, { limit: machinesPerPage, after });
+      for (const record of records) {
+        control.#index.put(record);
+        control.#tracker.load(record.row);
+      }
+      if (records.length < machinesPerPage) break;
+      after = records.at(-1)?.row.name;
+    }
+    await control.events.record({ kind: "server.started", message: `Ingot ${deps.version} started` });
+    control.#updates.start();
+    return control;
+  }
+
+  /** Repeats changed settings of a group, or of the server, for the machines that inherit them. */
+  async refreshMachines(ids?: readonly string[]): Promise<void> {
+    for (const id of ids ?? []) {
+      this.#index.put(await this.machines.record(id));
+      this.#updates.markMachine(id);
+    }
+    if (ids !== undefined) return;
+    for (let after: string | undefined; ;) {
+      const records = await listMachines(this.#deps.db, { limit: machinesPerPage, after });
+      for (const record of records) this.#updates.markMachine(record.row.id);
+      if (records.length < machinesPerPage) break;
+      after = records.at(-1)?.row.name;
+    }
+  }
+
+  /** Changes what holds where neither a machine nor its group says otherwise. @throws ControlError `notFound` for an image that is not there. */
+  async changeSettings(patch: PatchSettings): Promise<Settings> {
+    if (patch.image !== undefined && patch.image !== null) await requireImage(this.#deps.db, patch.image);
+    const settings = await this.settings.patch(patch);
+    await this.events.record({ kind: "settings.changed", message: `settings: ${describePatch(patch)}` });
+    await this.refreshMachines();
+    return settings;
+  }
+
+  /** The whole server at one glance. */
+  async status(): Promise<Status> {
+    const { version, settings } = this;
+    const machinesByState = this.#tracker.countByState();
+    const [facts, images, disks, groups] = await Promise.all([
+      this.#deps.facts(),
+      this.images.totals(),
+      this.disks.totals(),
+      this.groups.count(),
+    ]);
+    return {
+      version,
+      startedAt: this.#startedAt,
+      services: facts.services,
+      counts: {
+        machines: Object.values(machinesByState).reduce((sum, count) => sum + count, 0),
+        machinesByState,
+        groups,
+        images: images.images,
+        imageVersions: images.versions,
+        disks: disks.disks,
+        sessions: this.#sessions.count,
+      },
+      store: {
+        chunkCount: facts.store.chunkCount,
+        chunkBytes: images.chunkBytes,
+        packBytes: facts.store.packBytes,
+        imageBytes: images.imageBytes,
+        overlayBytes: disks.overlayBytes,
+        freeBytes: facts.store.freeBytes,
+      },
+      traffic: this.#updates.total,
+      settings: settings.current,
+    };
+  }
+
+  /** Ends the streams, stops the heartbeat and writes what is only in memory. Idempotent. Sessions are closed by their owner before. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.#updates.close();
+    this.hub.close();
+    await this.images.settled();
+    await this.#tracker.close();
+    await this.events.record({ kind: "server.stopped", message: `Ingot ${this.version} stopped` });
+    await this.events.settled();
+  }
+}
+
+interface Parts<Device extends OpenDisk> {
+  readonly settings: ServerSettings;
+  readonly events: EventLog;
+  readonly hub: LiveHub;
+  readonly machines: Inventory;
+  readonly groups: Groups;
+  readonly images: ImageRegistry;
+  readonly disks: Disks<Device>;
+  readonly boots: Boots<Device>;
+  readonly index: MachineIndex;
+  readonly tracker: BootTracker;
+  readonly sessions: SessionRegistry;
+  readonly updates: LiveUpdates;
+}
+
+/** Makes the parts and joins them. */
+async function assemble<Device extends OpenDisk>(
+  deps: ControlDeps<Device>,
+  status: () => Promise<Status>,
+): Promise<Parts<Device>> {
+  const { db, clock, onError, network } = deps;
+  const hub = new LiveHub();
+  const settings = await ServerSettings.open(db);
+  const events = new EventLog({ db, clock, hub, onMachineEvent: (id) => updates.markMachine(id) });
+  const index = new MachineIndex();
+  const sessions = new SessionRegistry();
+  const tracker = new BootTracker({ db, clock, events, onError, onChange: (id) => updates.markMachine(id) });
+  const machines = new Inventory({ db, clock, random: deps.random, settings, index, tracker, events, hub });
+  const groups = new Groups({ db, clock, events, hub });
+  const images = await ImageRegistry.open({ db, clock, library: deps.library, settings, events, hub, onError });
+  const disks = new Disks({
+    db,
+    clock,
+    settings,
+    inventory: machines,
+    keeper: deps.keeper,
+    sessions,
+    tracker,
+    events,
+    hub,
+    portal: `${network.disk.address}:${network.disk.port}`,
+    growthOf: (machineId) => updates.growthOf(machineId),
+  });
+  const updates = new LiveUpdates({
+    clock,
+    sessions,
+    tracker,
+    hub,
+    onError,
+    overlayBytes: (machineId) => deps.keeper.overlayBytes(machineId),
+    publishMachines: async (ids) => {
+      for (const machine of await machines.views(ids)) hub.publish({ type: "machine", machine });
+    },
+    publishDisk: async (machineId) => {
+      try {
+        hub.publish({ type: "disk", disk: await disks.get(machineId) });
+      } catch (error) {
+        // Removed between the measurement and now.
+        if (!(error instanceof ControlError)) throw error;
+      }
+    },
+    publishStatus: async () => hub.publish({ type: "status", status: await status() }),
+  });
+  const boots = new Boots({ db, clock, settings, inventory: machines, index, images, disks, tracker, network });
+  return { settings, events, hub, machines, groups, images, disks, boots, index, tracker, sessions, updates };
+}
