@@ -7,7 +7,8 @@ import {
   type ServeOptionName,
 } from "../config/serve-config.ts";
 import { mergeOptions } from "../config/sources.ts";
-import { startServer, type ServerNotice } from "../serve/start-server.ts";
+import type { ServerNotice } from "../serve/server-notice.ts";
+import { startServer } from "../serve/start-server.ts";
 import type { CommonOptions } from "./common-options.ts";
 
 type ServeOptions = CommonOptions & { readonly config?: string } & { readonly [camelCased: string]: unknown };

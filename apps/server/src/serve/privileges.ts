@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { accessSync, chownSync, constants, lstatSync, readdirSync, statSync } from "node:fs";
+import { chownSync, lstatSync, readdirSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { ServerError } from "../errors.ts";
 
@@ -64,12 +64,17 @@ export function becomeUser(user: SystemUser): void {
   process.setuid?.(user.uid);
 }
 
-/** Whether this process may read `path`. */
-export function isReadable(path: string): boolean {
+/**
+ * Does `work` with the user's rights and is root again afterwards: what it makes belongs to them. Rights are the whole
+ * process's, so nothing else may run meanwhile that needs root.
+ */
+export async function withUser<T>(user: SystemUser, work: () => Promise<T>): Promise<T> {
+  process.setegid?.(user.gid);
+  process.seteuid?.(user.uid);
   try {
-    accessSync(path, constants.R_OK);
-    return true;
-  } catch {
-    return false;
+    return await work();
+  } finally {
+    process.seteuid?.(0);
+    process.setegid?.(0);
   }
 }

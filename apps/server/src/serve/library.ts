@@ -1,0 +1,99 @@
+import { randomBytes } from "node:crypto";
+import { statfs } from "node:fs/promises";
+import type { ServiceStatus } from "@ingot/api";
+import { DirectoryStore, type Digest } from "@ingot/chunks";
+import { Control, createApiApp, openSqlite, type BootNetwork, type Clock, type ImageLibrary } from "@ingot/control";
+import type { Overlay } from "@ingot/disks";
+import { parseIpv4 } from "@ingot/wire";
+import type { DataPaths } from "../data/data-directory.ts";
+import { OverlayKeeper } from "../disks/overlay-keeper.ts";
+import { VERSION } from "../version.ts";
+
+/** How a data directory is opened. */
+export interface LibraryOptions {
+  readonly paths: DataPaths;
+  /** Where machines reach the server; default loopback, for commands that work without one. */
+  readonly network?: BootNetwork;
+  /** Whether this is the server itself, whose start and stop are events. */
+  readonly isServer?: boolean;
+  /** Asked for each status; default none. */
+  readonly services?: () => readonly ServiceStatus[];
+  /** Told of failures that no caller waits for. */
+  readonly onError?: (error: unknown) => void;
+}
+
+/** What a data directory holds, opened: everything of the product but the sockets. */
+export interface Library {
+  readonly control: Control<Overlay>;
+  /** The HTTP API. */
+  readonly api: (request: Request) => Response | Promise<Response>;
+  /** Makes everything durable and closes it. Sessions must have ended before. */
+  close(): Promise<void>;
+}
+
+const LOOPBACK: BootNetwork = {
+  server: { address: parseIpv4("127.0.0.1"), httpPort: 8471 },
+  disk: { address: parseIpv4("127.0.0.1"), port: 3260 },
+};
+
+const systemClock: Clock = {
+  now: () => Date.now(),
+  setTimer(delayMs, callback) {
+    const timer = setTimeout(callback, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Opens the data directory, whose lock the caller holds. */
+export async function openLibrary(options: LibraryOptions): Promise<Library> {
+  const { paths, network = LOOPBACK, services = () => [], onError = () => undefined } = options;
+  await using opened = new AsyncDisposableStack();
+  const store = opened.use(await DirectoryStore.open(paths.store));
+  const keeper = await OverlayKeeper.start({ overlays: paths.overlays, replicas: paths.replicas, store });
+  opened.defer(() => keeper.close());
+  const db = openSqlite(paths.database);
+  opened.defer(() => db.destroy());
+  const control = await Control.open({
+    db,
+    clock: systemClock,
+    random: (lengthBytes) => randomBytes(lengthBytes),
+    library: withReplicas(store, keeper),
+    keeper,
+    network,
+    version: VERSION,
+    facts: async () => ({
+      services: services(),
+      store: { ...(await storeFacts(store)), freeBytes: await freeBytes(paths.root) },
+    }),
+    onError,
+  });
+  opened.defer(() => control.close());
+  const api = createApiApp(control);
+  const closing = opened.move();
+  return { control, api: (request) => api.fetch(request), close: () => closing.disposeAsync() };
+}
+
+/** The chunk store as the control plane needs it; what goes from it goes from the replicas too. */
+function withReplicas(store: DirectoryStore, keeper: OverlayKeeper): ImageLibrary {
+  return {
+    importImage: (source, options) => store.importImage(source, options),
+    readManifest: (id) => store.readManifest(id),
+    listManifests: () => store.listManifests(),
+    verify: (options) => store.verify(options),
+    async prune(live) {
+      const kept = new Set<Digest>(live);
+      await keeper.pruneReplicas(kept);
+      return store.prune(kept);
+    },
+  };
+}
+
+async function storeFacts(store: DirectoryStore): Promise<{ chunkCount: number; packBytes: number }> {
+  const { chunkCount, packBytes } = await store.stats();
+  return { chunkCount, packBytes };
+}
+
+async function freeBytes(path: string): Promise<number> {
+  const { bavail, bsize } = await statfs(path);
+  return bavail * bsize;
+}

@@ -1,0 +1,38 @@
+import type { BootNetwork } from "@ingot/control";
+import type { LeaseFile } from "@ingot/dhcp";
+import type { Logger } from "pino";
+import type { BootInterface } from "../config/network-interface.ts";
+import type { Endpoint, ServeConfig } from "../config/serve-config.ts";
+import type { DataPaths } from "../data/data-directory.ts";
+import type { Library } from "./library.ts";
+import type { ServerNotice } from "./server-notice.ts";
+import type { ServiceBoard } from "./service-board.ts";
+
+/** What every service needs of the server around it. */
+export interface ServiceContext {
+  readonly config: ServeConfig;
+  readonly bootInterface: BootInterface | undefined;
+  readonly network: BootNetwork;
+  readonly paths: DataPaths;
+  readonly library: Library;
+  /** Only with `--dhcp full`. */
+  readonly leases: LeaseFile | undefined;
+  readonly board: ServiceBoard;
+  readonly log: Logger;
+  readonly announce: (notice: ServerNotice) => void;
+  /** What was opened, closed in reverse order. */
+  readonly opened: AsyncDisposableStack;
+}
+
+/** Puts a service on the board and says so. */
+export function ready(
+  context: ServiceContext,
+  name: string,
+  endpoint: Endpoint,
+  detail: string,
+  counted: () => string = () => detail,
+): void {
+  const address = `${endpoint.address}:${endpoint.port}`;
+  context.board.ready(name, address, counted);
+  context.announce({ event: "service", name, address, detail });
+}

@@ -1,0 +1,114 @@
+import { join } from "node:path";
+import { bindServices } from "./bind-services.ts";
+import { createLog } from "./log.ts";
+import { openLibrary, type Library } from "./library.ts";
+import { becomeUser, checkReachable, findUser, giveDirectory, type SystemUser, withUser } from "./privileges.ts";
+import type { ServerNotice } from "./server-notice.ts";
+import { ServiceBoard } from "./service-board.ts";
+import { findInterface } from "../config/network-interface.ts";
+import type { ServeConfig } from "../config/serve-config.ts";
+import {
+  createDataDirectory,
+  dataPaths,
+  lockDataDirectory,
+  readRunningServer,
+  removeRunningServer,
+  writeRunningServer,
+  type DataPaths,
+} from "../data/data-directory.ts";
+import { ServerError } from "../errors.ts";
+import { networkOf } from "./boot-network.ts";
+import { LeaseFile } from "@ingot/dhcp";
+import type { FileLock } from "@ingot/linux";
+
+/** How a server is started. */
+export interface StartOptions {
+  readonly config: ServeConfig;
+  readonly dataDirectory: string;
+  /** Log lines as JSON. */
+  readonly json: boolean;
+  /** Told of each step of starting. */
+  readonly announce: (notice: ServerNotice) => void;
+}
+
+/** A server that is ready. */
+export interface RunningServer {
+  /** Ends sessions, makes everything durable, closes; idempotent. */
+  close(): Promise<void>;
+}
+
+const programFolder = join(import.meta.dirname, "..", "..", "..", "..");
+
+/**
+ * Starts everything, or nothing: whatever fails, what was opened before is closed again and the error says what, where and
+ * what to do. A server started by root opens its files as the user it will become, so that nothing in the data directory
+ * belongs to root; only for binding its ports is it root again, and then never more.
+ */
+export async function startServer(options: StartOptions): Promise<RunningServer> {
+  const { config, announce } = options;
+  const bootInterface = config.interface === undefined ? undefined : findInterface(config.interface);
+  const user = process.getuid?.() === 0 && config.user !== "root" ? findUser(config.user) : undefined;
+  const paths = dataPaths(options.dataDirectory);
+  createDataDirectory(paths);
+  if (user !== undefined) {
+    checkReachable(user, [programFolder, paths.root]);
+    giveDirectory(paths.root, user);
+  }
+  await using opened = new AsyncDisposableStack();
+  const lock = takeLock(paths);
+  opened.defer(() => lock.close());
+  const log = createLog(config.logLevel, options.json);
+  const board = new ServiceBoard();
+  const network = networkOf(config, bootInterface);
+  const { library, leases } = await asUser(user, async () => {
+    const library = await openLibrary({
+      paths,
+      network,
+      isServer: true,
+      services: () => board.list(),
+      onError: (error) => log.error({ err: error }, "background work failed"),
+    });
+    opened.defer(() => library.close());
+    const leases = config.dhcp === "full" ? await LeaseFile.open(paths.leases) : undefined;
+    if (leases !== undefined) opened.defer(() => leases.close());
+    return { library, leases };
+  });
+  if (config.registration !== undefined) await setRegistration(library, config.registration);
+  const url = await bindServices({
+    config,
+    bootInterface,
+    network,
+    paths,
+    library,
+    leases,
+    board,
+    log,
+    announce,
+    opened,
+  });
+  if (user !== undefined) becomeUser(user);
+  writeRunningServer(paths, { pid: process.pid, url });
+  opened.defer(() => removeRunningServer(paths));
+  announce({ event: "ready", url, pid: process.pid, data: paths.root });
+  const running = opened.move();
+  return { close: () => running.disposeAsync() };
+}
+
+function takeLock(paths: DataPaths): FileLock {
+  const lock = lockDataDirectory(paths);
+  if (lock !== undefined) return lock;
+  const other = readRunningServer(paths);
+  const who = other === undefined ? "another command" : `the server with process id ${other.pid} at ${other.url}`;
+  throw new ServerError(
+    "data-directory-in-use",
+    `--data ${paths.root} is in use by ${who}; stop it, or give another --data`,
+  );
+}
+
+function asUser<T>(user: SystemUser | undefined, work: () => Promise<T>): Promise<T> {
+  return user === undefined ? work() : withUser(user, work);
+}
+
+async function setRegistration(library: Library, registration: "open" | "closed"): Promise<void> {
+  await library.control.settings.patch({ registration });
+}
