@@ -1,0 +1,35 @@
+import { expect, test } from "vitest";
+import { machineArguments, type MachineHardware } from "./machine-arguments.ts";
+
+const hardware: MachineHardware = { name: "m1", firmware: "bios", mac: "52:54:00:00:00:01", tap: "tap0" };
+const files = { serialSocket: "/run/s", serialLog: "/run/l", monitorSocket: "/run/m" };
+const firmware = { firmwareCode: "/fw/code", firmwareVariables: "/run/vars" };
+
+function valuesOf(args: readonly string[], option: string): string[] {
+  return args.filter((_value, index) => args[index - 1] === option);
+}
+
+test("a BIOS machine keeps the NIC's own ROM; a UEFI machine's NIC has none, so that the firmware boots", () => {
+  const bios = valuesOf(machineArguments(hardware, files), "-device");
+  expect(bios).toContain("virtio-net-pci,netdev=net0,mac=52:54:00:00:00:01,bootindex=1");
+  const uefi = machineArguments({ ...hardware, firmware: "uefi" }, { ...files, ...firmware });
+  expect(valuesOf(uefi, "-device")).toContain("virtio-net-pci,netdev=net0,mac=52:54:00:00:00:01,bootindex=1,romfile=");
+  expect(valuesOf(uefi, "-machine")).toEqual(["q35,graphics=off"]);
+  expect(valuesOf(uefi, "-drive")).toHaveLength(2);
+});
+
+test("HTTP boot is chosen by taking PXE away from the firmware", () => {
+  const args = machineArguments({ ...hardware, firmware: "uefi", networkBoot: "http" }, { ...files, ...firmware });
+  expect(valuesOf(args, "-fw_cfg")).toEqual([
+    "name=opt/org.tianocore/IPv4PXESupport,string=n",
+    "name=opt/org.tianocore/IPv6PXESupport,string=n",
+  ]);
+});
+
+test("disks come after the NIC in boot order", () => {
+  const args = machineArguments({ ...hardware, disks: ["/a", "/b"] }, files);
+  expect(valuesOf(args, "-device").filter((device) => device.includes("virtio-blk"))).toEqual([
+    "virtio-blk-pci,drive=disk0,bootindex=2",
+    "virtio-blk-pci,drive=disk1,bootindex=3",
+  ]);
+});
