@@ -13,7 +13,7 @@ export const MIN_CHUNK_BYTES: number = 64 * 1024;
 export const MAX_CHUNK_BYTES: number = 1024 * 1024;
 
 /** A run of zero blocks inside an image is an extent of its own from this length on. */
-export const MIN_ZERO_RUN_BYTES: number = MIN_CHUNK_BYTES;
+export const MIN_ZERO_RUN_BYTES: number = 16 * BLOCK_BYTES;
 
 /** Largest pack file: 4 MiB. */
 export const MAX_PACK_BYTES: number = 4 * 1024 * 1024;

@@ -1,6 +1,6 @@
 import { Reader, uuidFromSmbiosBytes } from "@ingot/wire";
 import { crc32 } from "./crc32.ts";
-import { MAX_PARTITIONS, SECTOR_BYTES } from "./limits.ts";
+import { MAX_IMAGE_BYTES, MAX_PARTITIONS, SECTOR_BYTES } from "./limits.ts";
 
 /** One partition, as the image's own table has it. */
 export interface Partition {
@@ -34,6 +34,8 @@ const MBR_ENTRIES = 4;
 const PROTECTIVE_TYPE = 0xee;
 const GPT_ENTRY_BYTES_MIN = 128;
 const GPT_ENTRY_BYTES_MAX = 4096;
+/** No image reaches further. */
+const MAX_LBA = BigInt(MAX_IMAGE_BYTES / SECTOR_BYTES);
 const EMPTY_TYPE = "00000000-0000-0000-0000-000000000000";
 
 /**
@@ -123,7 +125,7 @@ function parseGptEntry(entry: Uint8Array, number: number): Partition | "unused" 
   const first = reader.u64LE();
   const last = reader.u64LE();
   const attributes = reader.u64LE();
-  if (last < first || last > BigInt(Number.MAX_SAFE_INTEGER / SECTOR_BYTES)) return "invalid";
+  if (last < first || last >= MAX_LBA) return "invalid";
   const name = new TextDecoder("utf-16le").decode(reader.bytes(72)).replace(/\0.*$/s, "");
   return { number, type, firstLba: Number(first), sectorCount: Number(last - first) + 1, attributes, name };
 }
