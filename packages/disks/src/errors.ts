@@ -12,6 +12,8 @@ export type DiskErrorCode =
   | "wrong-base"
   /** The have-map belongs to another manifest. */
   | "wrong-manifest"
+  /** A chunk has another length than its manifest says. */
+  | "damaged-chunk"
   /** The stored file was written by a newer version of the program. */
   | "unsupported-version"
   /** A stored map is damaged in a place that a crash cannot explain. */

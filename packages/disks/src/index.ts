@@ -10,5 +10,8 @@ export { readOverlayHeader, removeOverlay } from "./overlay-store.ts";
 export { detectImage, openRawImage } from "./raw-image-file.ts";
 export type { RawImage } from "./raw-image-file.ts";
 export { RawDisk } from "./raw-disk.ts";
+export { Replica } from "./replica.ts";
+export type { ReplicaOptions, ReplicaProgress, ReplicaStats, ReplicaWork, UnavailableChunk } from "./replica.ts";
+export { ReplicaPool } from "./replica-pool.ts";
 export type { DurableFile, Volume } from "./volume.ts";
 export { PageCacheEstimate } from "./warm-blocks.ts";

@@ -1,0 +1,57 @@
+import type { Replica } from "./replica.ts";
+
+interface Pooled {
+  readonly replica: Promise<Replica>;
+  users: number;
+}
+
+/** Lets everybody who needs an image share its one replica; the last one to let go closes it. */
+export class ReplicaPool {
+  readonly #open: (manifestId: string) => Promise<Replica>;
+  readonly #pooled = new Map<string, Pooled>();
+  readonly #closing = new Map<string, Promise<void>>();
+
+  /** `open` is called when nobody has the replica open. */
+  constructor(open: (manifestId: string) => Promise<Replica>) {
+    this.#open = open;
+  }
+
+  /** Replicas that are open now. */
+  get openCount(): number {
+    return this.#pooled.size;
+  }
+
+  /** The replica of a manifest, until `release`, which MUST be called, MAY be called twice, and closes it for the last user. */
+  async acquire(manifestId: string): Promise<{ replica: Replica; release: () => Promise<void> }> {
+    for (let closing; (closing = this.#closing.get(manifestId)) !== undefined;) await closing.catch(() => undefined);
+    const pooled = this.#pooled.get(manifestId) ?? { replica: this.#open(manifestId), users: 0 };
+    this.#pooled.set(manifestId, pooled);
+    pooled.users += 1;
+    let isReleased = false;
+    const release = async (): Promise<void> => {
+      if (isReleased) return;
+      isReleased = true;
+      await this.#release(manifestId, pooled);
+    };
+    try {
+      return { replica: await pooled.replica, release };
+    } catch (error) {
+      pooled.users -= 1;
+      if (this.#pooled.get(manifestId) === pooled) this.#pooled.delete(manifestId);
+      throw error;
+    }
+  }
+
+  async #release(manifestId: string, pooled: Pooled): Promise<void> {
+    pooled.users -= 1;
+    if (pooled.users > 0) return;
+    this.#pooled.delete(manifestId);
+    const closing = pooled.replica
+      .then((replica) => replica.close())
+      .finally(() => {
+        this.#closing.delete(manifestId);
+      });
+    this.#closing.set(manifestId, closing);
+    await closing;
+  }
+}

@@ -1,0 +1,269 @@
+import { ChunkError, type ChunkExtent, type ChunkReader, ExtentMap, type Manifest } from "@ingot/chunks";
+
+import { checkRange, type ReadableDevice } from "./block-device.ts";
+import { ChunkKeeper } from "./chunk-keeper.ts";
+import { DiskError } from "./errors.ts";
+import { HaveStore } from "./have-store.ts";
+import { MAX_READ_AHEAD_CHUNKS } from "./limits.ts";
+import { type Part, runParts } from "./parts.ts";
+import { ReadAhead } from "./read-ahead.ts";
+import type { Volume } from "./volume.ts";
+
+/** How to open a replica. */
+export interface ReplicaOptions {
+  /** The replica's own directory, used by nobody else. */
+  readonly volume: Volume;
+  readonly manifest: Manifest;
+  /** SHA-256 of the encoded manifest, 64 hexadecimal digits. */
+  readonly manifestId: string;
+  /** Where missing chunks come from. MUST return verified bytes. */
+  readonly reader: ChunkReader;
+}
+
+/** How far a replica is filled. */
+export interface ReplicaProgress {
+  readonly heldChunks: number;
+  readonly chunkCount: number;
+  readonly heldBytes: number;
+  /** Bytes of all chunk extents; the image's other bytes are zeros. */
+  readonly dataBytes: number;
+}
+
+/** What a replica holds, and what it did since it was opened. */
+export interface ReplicaStats extends ReplicaProgress {
+  readonly sizeBytes: number;
+  readonly fetchedChunks: number;
+  /** Chunks fetched ahead of a reader without success; the reader gets the error if it comes that far. */
+  readonly failedReadAheads: number;
+  /** Why fetched chunks are not kept: the last error in writing the backing. Reads go on without it. */
+  readonly lastWriteError: unknown;
+}
+
+/** A chunk that could not be had, and where the image needs it. */
+export interface UnavailableChunk {
+  readonly offset: number;
+  readonly digest: string;
+  readonly error: ChunkError;
+}
+
+/** Options of work on the whole replica. */
+export interface ReplicaWork {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: ReplicaProgress) => void;
+}
+
+const NO_CHUNK = -1;
+
+/**
+ * An image as a read-only disk: chunks are fetched when they are first read, verified, kept in a sparse backing file, and
+ * remembered in a durable have-map (docs/formats/have-map.md). One replica is shared by all overlays over its image.
+ */
+export class Replica implements ReadableDevice {
+  readonly sizeBytes: number;
+  readonly manifestId: string;
+  readonly #extents: ExtentMap;
+  /** For each extent its number among the chunk extents, or NO_CHUNK. */
+  readonly #chunkNumbers: Int32Array;
+  readonly #store: HaveStore;
+  readonly #keeper: ChunkKeeper;
+  readonly #readAhead = new ReadAhead(MAX_READ_AHEAD_CHUNKS);
+  #failedReadAheads = 0;
+  #closing: Promise<void> | undefined;
+
+  private constructor(options: ReplicaOptions, store: HaveStore, chunks: readonly ChunkExtent[]) {
+    const { manifest, manifestId, reader } = options;
+    this.sizeBytes = manifest.sizeBytes;
+    this.manifestId = manifestId;
+    this.#extents = new ExtentMap(manifest.extents);
+    let next = 0;
+    this.#chunkNumbers = Int32Array.from(manifest.extents, ({ kind }) => (kind === "chunk" ? next++ : NO_CHUNK));
+    this.#store = store;
+    this.#keeper = new ChunkKeeper(chunks, store, reader);
+  }
+
+  /** Opens the replica in `volume`, creating it where there is none. DiskError `wrong-manifest`, `unsupported-version`. */
+  static async open(options: ReplicaOptions): Promise<Replica> {
+    const { manifest, manifestId, volume } = options;
+    const chunks = manifest.extents.filter((extent): extent is ChunkExtent => extent.kind === "chunk");
+    const header = { manifestId, sizeBytes: manifest.sizeBytes, chunkCount: chunks.length };
+    return new Replica(options, await HaveStore.open(volume, header), chunks);
+  }
+
+  /**
+   * See ReadableDevice. A chunk that is missing is fetched; concurrent readers share the fetch and are answered from memory.
+   * Errors of the chunk reader pass through (`ChunkError` `missing`, `damaged`); the next read tries again.
+   */
+  read(offset: number, into: Uint8Array): void | Promise<void> {
+    this.#refuseIfClosed("read");
+    checkRange("replica: read", this.sizeBytes, offset, into.length);
+    if (into.length === 0) return;
+    const end = offset + into.length;
+    const first = this.#extents.indexAt(offset);
+    if (end <= this.#endOf(first)) return this.#readPiece(this.#chunkNumber(first), offset, into);
+    const parts: Part[] = [];
+    for (let index = first, from = offset; from < end;) {
+      const chunk = this.#chunkNumber(index);
+      // What is held lies side by side in the backing and is read at once.
+      if (this.#isHeld(index)) while (this.#endOf(index) < end && this.#isHeld(index + 1)) index += 1;
+      const at = from;
+      const piece = into.subarray(at - offset, Math.min(this.#endOf(index), end) - offset);
+      parts.push(() => this.#readPiece(chunk, at, piece));
+      from += piece.length;
+      index += 1;
+    }
+    return runParts(parts);
+  }
+
+  /** Chunk extents take up space (whether they are held yet or not), the others do not. */
+  isAllocated(offset: number): { allocated: boolean; lengthBytes: number } {
+    const index = this.#extents.indexAt(offset);
+    return { allocated: this.#chunkNumber(index) !== NO_CHUNK, lengthBytes: this.#endOf(index) - offset };
+  }
+
+  /**
+   * Fetches everything that is missing, in the order of the image, `concurrency` chunks at a time (default 4), and makes it
+   * durable. Returns the chunks that the reader does not have, or has only damaged; any other error ends the filling, as
+   * does the signal (with its reason). What was fetched until then is kept.
+   */
+  async fill(options: ReplicaWork & { readonly concurrency?: number } = {}): Promise<UnavailableChunk[]> {
+    const unavailable: UnavailableChunk[] = [];
+    let hasFailed = false;
+    const remaining = this.#keeper.chunks.entries();
+    const work = async (): Promise<void> => {
+      for (const [chunk, { offset, digest }] of remaining) {
+        if (hasFailed) return;
+        options.signal?.throwIfAborted();
+        this.#refuseIfClosed("fill");
+        if (this.#keeper.isHeld(chunk)) continue;
+        try {
+          await this.#keeper.keep(chunk);
+        } catch (error) {
+          if (!isUnavailable(error)) throw error;
+          unavailable.push({ offset, digest, error });
+        }
+        options.onProgress?.(this.#progress());
+      }
+    };
+    const workers = Array.from({ length: options.concurrency ?? 4 }, async () => {
+      await work().catch((error: unknown) => {
+        hasFailed = true;
+        throw error;
+      });
+    });
+    const results = await Promise.allSettled(workers);
+    for (const result of results) {
+      if (result.status === "fulfilled") continue;
+      // The error that ended the filling says more than what the flush may add.
+      await this.flush().catch(() => undefined);
+      throw result.reason;
+    }
+    await this.flush();
+    return unavailable;
+  }
+
+  /**
+   * Hashes every held chunk again. Those that the backing does not hold as they were written count as missing from then
+   * on, durably, and are returned; the next read or `fill` fetches them. What is in the page cache is not read from the
+   * disk again.
+   */
+  async verify(options: ReplicaWork = {}): Promise<ChunkExtent[]> {
+    const damaged: ChunkExtent[] = [];
+    try {
+      for (const [chunk, extent] of this.#keeper.chunks.entries()) {
+        options.signal?.throwIfAborted();
+        this.#refuseIfClosed("verify");
+        if (!this.#keeper.isHeld(chunk)) continue;
+        if (!(await this.#keeper.recheck(chunk))) damaged.push(extent);
+        options.onProgress?.(this.#progress());
+        // Hashing what is in the page cache never waits by itself; readers have to get a turn.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    } finally {
+      await this.flush();
+    }
+    return damaged;
+  }
+
+  /** Makes the have-bits of everything fetched so far durable. DiskError `failed` when that cannot be done any more. */
+  flush(): Promise<void> {
+    return this.#keeper.flush();
+  }
+
+  /** How far it is filled, and what it did. */
+  stats(): ReplicaStats {
+    return {
+      ...this.#progress(),
+      sizeBytes: this.sizeBytes,
+      fetchedChunks: this.#keeper.fetchedChunks,
+      failedReadAheads: this.#failedReadAheads,
+      lastWriteError: this.#keeper.lastWriteError,
+    };
+  }
+
+  /** Ends fetches (their readers get an error), makes durable what is there, closes the files. May be called twice. */
+  close(): Promise<void> {
+    this.#closing ??= this.#finish();
+    return this.#closing;
+  }
+
+  async #finish(): Promise<void> {
+    try {
+      await this.#keeper.close();
+    } finally {
+      await this.#store.close();
+    }
+  }
+
+  /** Reads within one extent, or within neighbouring held ones whose first is `chunk`. */
+  #readPiece(chunk: number, offset: number, into: Uint8Array): void | Promise<void> {
+    if (chunk === NO_CHUNK) {
+      into.fill(0);
+      return;
+    }
+    if (this.#keeper.isHeld(chunk)) return this.#store.backing.read(offset, into);
+    const bytes = this.#keeper.bytesOf(chunk);
+    this.#fetchAhead(chunk);
+    const at = offset - (this.#keeper.chunks[chunk]?.offset ?? 0);
+    if (bytes instanceof Uint8Array) into.set(bytes.subarray(at, at + into.length));
+    else return bytes.then((fetched) => into.set(fetched.subarray(at, at + into.length)));
+  }
+
+  #fetchAhead(chunk: number): void {
+    const { from, to } = this.#readAhead.touch(chunk);
+    for (let ahead = from; ahead < Math.min(to, this.#keeper.chunks.length); ahead++) {
+      if (this.#keeper.isHeld(ahead)) continue;
+      const fetching = this.#keeper.bytesOf(ahead);
+      if (fetching instanceof Uint8Array) continue;
+      fetching.catch(() => {
+        this.#failedReadAheads += 1;
+      });
+    }
+  }
+
+  #progress(): ReplicaProgress {
+    const { chunks, heldChunks, heldBytes, dataBytes } = this.#keeper;
+    return { heldChunks, chunkCount: chunks.length, heldBytes, dataBytes };
+  }
+
+  #chunkNumber(index: number): number {
+    return this.#chunkNumbers[index] ?? NO_CHUNK;
+  }
+
+  #isHeld(index: number): boolean {
+    const chunk = this.#chunkNumber(index);
+    return chunk !== NO_CHUNK && this.#keeper.isHeld(chunk);
+  }
+
+  #endOf(index: number): number {
+    const extent = this.#extents.extents[index];
+    return extent === undefined ? this.sizeBytes : extent.offset + extent.length;
+  }
+
+  #refuseIfClosed(what: string): void {
+    if (this.#closing !== undefined) throw new DiskError("closed", `replica: ${what} after close`);
+  }
+}
+
+function isUnavailable(error: unknown): error is ChunkError {
+  return error instanceof ChunkError && (error.code === "missing" || error.code === "damaged");
+}
