@@ -133,7 +133,8 @@ export class Boots<Device extends OpenDisk> {
       record = await this.#deps.inventory.identifyOrRegister(request);
     } catch (error) {
       if (!(error instanceof ControlError)) throw error;
-      return refusalScript({ mac, reason: error.message });
+      const reason = error.code === "registrationClosed" ? "unknown machine, registration is closed" : error.message;
+      return refusalScript({ mac, reason });
     }
     this.#replayPrelude(record.row.id, request);
     const script = await this.#scriptOf(record, request);

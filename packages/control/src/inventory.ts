@@ -224,7 +224,7 @@ export class Inventory {
   }
 
   async #insertNew(trx: Database, facts: MachineFacts, identity: Identity & { kind: "new" }): Promise<string> {
-    if ((await countMachines(trx)) >= MAX_MACHINES) {
+    if (this.#deps.index.size >= MAX_MACHINES) {
       throw new ControlError(
         "busy",
         `the inventory is full: ${MAX_MACHINES} machines; remove some or close registration`,

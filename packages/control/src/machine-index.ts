@@ -66,6 +66,11 @@ export class MachineIndex {
     return this.#uuids.has(uuid) || this.#uuids.has(swapUuid(uuid));
   }
 
+  /** How many machines there are. */
+  get size(): number {
+    return this.#machines.size;
+  }
+
   #forgetFacts(id: string): void {
     const known = this.#machines.get(id);
     if (known === undefined) return;
