@@ -30,7 +30,7 @@ export interface ConnectionAddresses {
 export class Connection {
   readonly #target: Target;
   readonly #transport: Transport;
-  readonly #addresses: ConnectionAddresses;
+  readonly addresses: ConnectionAddresses;
   readonly #output: Output;
   readonly #framer: Framer;
   readonly #login: Login;
@@ -44,7 +44,7 @@ export class Connection {
   constructor(target: Target, transport: Transport, addresses: ConnectionAddresses) {
     this.#target = target;
     this.#transport = transport;
-    this.#addresses = addresses;
+    this.addresses = addresses;
     this.#output = new Output(target.pool, transport, () => this.#session?.drained());
     this.#framer = new Framer(target.pool, (pdu) => this.#take(pdu));
     this.#login = new Login({
@@ -81,7 +81,7 @@ export class Connection {
     await this.#targetSession?.closed(reason);
   }
 
-  /** Runs what may find fault with the peer, then sends what it produced. */
+  /** Runs what may find fault with the peer, then sends what it produced. Our own faults end no more than this connection either. */
   #guard(work: () => void): void {
     try {
       work();
@@ -94,8 +94,7 @@ export class Connection {
   }
 
   #fail(error: unknown): void {
-    if (!(error instanceof IscsiError)) throw error;
-    this.#target.report({ kind: "error", ...this.#addresses, error });
+    this.#target.report({ kind: "error", ...this.addresses, error });
     void this.close("error");
   }
 
@@ -115,7 +114,7 @@ export class Connection {
   }
 
   #broken(request: LoginRequest, error: unknown): LoginReply {
-    this.#target.report({ kind: "error", ...this.#addresses, error });
+    this.#target.report({ kind: "error", ...this.addresses, error });
     const { currentStage } = request;
     return { status: LoginStatus.targetError, transit: false, currentStage, nextStage: currentStage, tsih: 0, text: new Uint8Array(0) };
   }
@@ -128,7 +127,7 @@ export class Connection {
     }
     this.#putLoginReply(request, reply);
     if (reply.status !== LoginStatus.success) {
-      this.#target.report({ kind: "refused", ...this.#addresses, parties: this.#login.parties, status: reply.status });
+      this.#target.report({ kind: "refused", ...this.addresses, parties: this.#login.parties, status: reply.status });
       void this.close("refused");
       return;
     }
@@ -173,9 +172,9 @@ export class Connection {
       statSN: this.#statSN,
       cmdSN: request.cmdSN,
       flushSoon: () => this.#flushSoon(),
-      pauseReading: () => this.#transport.pauseReading(),
       resumeReading: () => this.#resumeReading(),
       end: (reason) => void this.close(reason),
+      fail: (error) => this.#fail(error),
     });
     this.#session = session;
     this.#info = {

@@ -50,11 +50,12 @@ export interface SessionDeps {
   readonly cmdSN: number;
   /** Calls `flush` of the output once, soon. */
   flushSoon(): void;
-  /** No more PDUs until `resumeReading`. */
-  pauseReading(): void;
+  /** `receive` takes PDUs again after it returned false. */
   resumeReading(): void;
   /** The session is over, once its last answer is out. */
-  end(reason: "logout" | "reset"): void;
+  end(reason: "logout"): void;
+  /** The initiator broke a rule in a way that ends the connection. */
+  fail(error: unknown): void;
 }
 
 /**
@@ -360,7 +361,7 @@ export class Session implements TaskHost {
         this.output.commit(reply.data.length);
         this.output.flush();
       },
-      () => this.#deps.end("reset"),
+      (error: unknown) => this.#deps.fail(error),
     );
   }
 

@@ -203,9 +203,11 @@ export class Target {
     }
     try {
       await disk?.closed?.(info?.counters ?? zeroCounters(this.now()));
-    } finally {
-      this.#sessions.delete(tsih);
-      if (info !== undefined) this.report({ kind: "logout", session: info, reason });
+    } catch (error) {
+      // The session is over whatever the disk's owner says; a failure there must not take other sessions along.
+      this.report({ kind: "error", ...open.connection.addresses, error });
     }
+    this.#sessions.delete(tsih);
+    if (info !== undefined) this.report({ kind: "logout", session: info, reason });
   }
 }

@@ -1,0 +1,299 @@
+import { expect, test } from "vitest";
+import { Harness, INITIATOR_NAME, TARGET_NAME } from "../../test/harness.ts";
+import { LoginFlags, loginRequest, pdu, text } from "../../test/initiator.ts";
+import type { ReceivedPdu } from "../../test/initiator.ts";
+
+const NAMES = [`InitiatorName=${INITIATOR_NAME}`, `TargetName=${TARGET_NAME}`, "SessionType=Normal"];
+const SECRET = "secretsecret12";
+const chap = { credentials: async () => ({ name: "machine", secret: SECRET }) };
+
+const statusOf = (reply: ReceivedPdu | undefined): string => ((reply?.words[0] ?? 0) >>> 16).toString(16).padStart(4, "0");
+
+test("iPXE logs in: security stage, then its fixed set of keys", async () => {
+  const harness = new Harness();
+  const connection = harness.connect();
+  connection.send(loginRequest(LoginFlags.securityToOperational, [...NAMES, "AuthMethod=None"]));
+  const [first] = await connection.receive();
+  expect(first).toMatchObject({ opcode: 0x23, flags: 0x81, statSN: 0, expCmdSN: 1, keys: { AuthMethod: "None", TargetPortalGroupTag: "1" } });
+  const operational = [
+    "HeaderDigest=None",
+    "DataDigest=None",
+    "MaxConnections=1",
+    "InitialR2T=Yes",
+    "ImmediateData=No",
+    "MaxRecvDataSegmentLength=8192",
+    "MaxBurstLength=262144",
+    "FirstBurstLength=65536",
+    "DefaultTime2Wait=0",
+    "DefaultTime2Retain=0",
+    "MaxOutstandingR2T=1",
+    "DataPDUInOrder=Yes",
+    "DataSequenceInOrder=Yes",
+    "ErrorRecoveryLevel=0",
+  ];
+  connection.send(loginRequest(LoginFlags.operationalToFullFeature, operational));
+  const [second] = await connection.receive();
+  expect(second).toMatchObject({ opcode: 0x23, flags: 0x87, statSN: 1 });
+  expect(statusOf(second)).toBe("0000");
+  expect(second?.keys).toEqual({
+    HeaderDigest: "None",
+    DataDigest: "None",
+    MaxConnections: "1",
+    InitialR2T: "Yes",
+    ImmediateData: "No",
+    MaxBurstLength: "262144",
+    FirstBurstLength: "65536",
+    DefaultTime2Wait: "0",
+    DefaultTime2Retain: "0",
+    MaxOutstandingR2T: "1",
+    DataPDUInOrder: "Yes",
+    DataSequenceInOrder: "Yes",
+    ErrorRecoveryLevel: "0",
+    MaxRecvDataSegmentLength: "262144",
+  });
+  expect(second?.header[15]).not.toBe(0);
+  expect(harness.events).toMatchObject([{ kind: "login", session: { initiatorName: INITIATOR_NAME, targetName: TARGET_NAME, peerAddress: "10.0.0.9" } }]);
+});
+
+test("open-iscsi logs in: CHAP offered, unsolicited data, long bursts", async () => {
+  const connection = new Harness().connect();
+  connection.send(loginRequest(LoginFlags.securityToOperational, [`InitiatorAlias=host`, ...NAMES, "AuthMethod=None"]));
+  await connection.receive();
+  const keys = [
+    "HeaderDigest=None",
+    "DataDigest=None",
+    "DefaultTime2Wait=2",
+    "DefaultTime2Retain=0",
+    "IFMarker=No",
+    "OFMarker=No",
+    "ErrorRecoveryLevel=0",
+    "InitialR2T=No",
+    "ImmediateData=Yes",
+    "MaxBurstLength=16776192",
+    "FirstBurstLength=262144",
+    "MaxOutstandingR2T=1",
+    "MaxConnections=1",
+    "DataPDUInOrder=Yes",
+    "DataSequenceInOrder=Yes",
+    "MaxRecvDataSegmentLength=262144",
+  ];
+  connection.send(loginRequest(LoginFlags.operationalToFullFeature, keys));
+  const [reply] = await connection.receive();
+  expect(reply?.keys).toMatchObject({ InitialR2T: "No", ImmediateData: "Yes", MaxBurstLength: "1048576", FirstBurstLength: "262144", IFMarker: "No" });
+});
+
+test("libiscsi logs in with CHAP,None where nothing has to be proved", async () => {
+  const connection = new Harness().connect();
+  connection.send(loginRequest(LoginFlags.securityToOperational, [...NAMES, "AuthMethod=CHAP,None"]));
+  const [reply] = await connection.receive();
+  expect(reply?.keys["AuthMethod"]).toBe("None");
+});
+
+test("keys may be cut anywhere over requests with the C bit", async () => {
+  const connection = new Harness().connect();
+  const whole = text(...NAMES, "HeaderDigest=None");
+  connection.send(loginRequest(LoginFlags.operational | LoginFlags.more, [], { data: whole.subarray(0, 30) }));
+  const [empty] = await connection.receive();
+  expect(empty).toMatchObject({ flags: 0x04, data: new Uint8Array(0) });
+  connection.send(loginRequest(LoginFlags.operational | LoginFlags.more, [], { data: whole.subarray(30, 31) }));
+  await connection.receive();
+  connection.send(loginRequest(LoginFlags.operationalToFullFeature, [], { data: whole.subarray(31) }));
+  const [reply] = await connection.receive();
+  expect(reply).toMatchObject({ flags: 0x87, keys: { HeaderDigest: "None" } });
+});
+
+test("unknown keys are not understood and do no harm", async () => {
+  const connection = new Harness().connect();
+  connection.send(loginRequest(LoginFlags.operationalToFullFeature, [...NAMES, "X-org.example.speed=fast"]));
+  const [reply] = await connection.receive();
+  expect(reply).toMatchObject({ flags: 0x87, keys: { "X-org.example.speed": "NotUnderstood" } });
+});
+
+// MD5 and SHA-256 over identifier 5a, the secret, and 32 bytes of 5a, as hashlib computes them.
+const MD5_HEX = "1d6b49231e5ef229a70c41ea92e13d6b";
+const MD5_BASE64 = "HWtJIx5e8imnDEHqkuE9aw==";
+const SHA256_HEX = "0620a700e4b51751ce6728da0d55c369dcce257cde9a62a90274f10b648f6556";
+
+test.each([
+  ["MD5 in hex", "5", "5", `0x${MD5_HEX}`],
+  ["MD5 in base64", "5", "5", `0b${MD5_BASE64}`],
+  ["SHA-256 from a list", "7,5", "7", `0x${SHA256_HEX}`],
+  ["an unknown algorithm before MD5", "99,5", "5", `0x${MD5_HEX}`],
+])("CHAP: %s", async (_, offered, chosen, answer) => {
+  const connection = new Harness({ directory: chap }).connect();
+  connection.send(loginRequest(LoginFlags.securityToOperational, [...NAMES, "AuthMethod=CHAP,None"]));
+  const [method] = await connection.receive();
+  expect(method).toMatchObject({ flags: 0x00, keys: { AuthMethod: "CHAP" } });
+  connection.send(loginRequest(LoginFlags.security, [`CHAP_A=${offered}`]));
+  const [challenge] = await connection.receive();
+  expect(challenge?.keys).toEqual({ CHAP_A: chosen, CHAP_I: "90", CHAP_C: `0x${"5a".repeat(32)}` });
+  connection.send(loginRequest(LoginFlags.securityToOperational, ["CHAP_N=machine", `CHAP_R=${answer}`]));
+  const [proved] = await connection.receive();
+  expect(proved).toMatchObject({ flags: 0x81, words: [0, 0, 0] });
+  connection.send(loginRequest(LoginFlags.operationalToFullFeature, []));
+  expect((await connection.receive())[0]?.flags).toBe(0x87);
+});
+
+test("mutual CHAP: we prove ourselves, but not to our own challenge", async () => {
+  const mutual = { name: "target", secret: "ourownsecret" };
+  const harness = new Harness({ directory: { credentials: async () => ({ name: "machine", secret: SECRET, mutual }) } });
+  const start = async (pairs: readonly string[]): Promise<ReceivedPdu | undefined> => {
+    const connection = harness.connect();
+    connection.send(loginRequest(LoginFlags.security, [...NAMES, "AuthMethod=CHAP"]));
+    await connection.receive();
+    connection.send(loginRequest(LoginFlags.security, ["CHAP_A=5"]));
+    await connection.receive();
+    connection.send(loginRequest(LoginFlags.securityToOperational, ["CHAP_N=machine", `CHAP_R=0x${MD5_HEX}`, ...pairs]));
+    return (await connection.receive())[0];
+  };
+  expect((await start(["CHAP_I=7", "CHAP_C=0x00112233"]))?.keys).toEqual({ CHAP_N: "target", CHAP_R: "0x51c382aaceb5d2c11b4d0eb7e661d2b6" });
+  expect(statusOf(await start(["CHAP_I=7", `CHAP_C=0x${"5a".repeat(32)}`]))).toBe("0201");
+});
+
+const wrong: readonly [string, Partial<ConstructorParameters<typeof Harness>[0] & object>, readonly Uint8Array[], string][] = [
+  ["wrong secret", { directory: chap }, [
+    loginRequest(LoginFlags.security, [...NAMES, "AuthMethod=CHAP"]),
+    loginRequest(LoginFlags.security, ["CHAP_A=5"]),
+    loginRequest(LoginFlags.securityToOperational, ["CHAP_N=machine", `CHAP_R=0x${"00".repeat(16)}`]),
+  ], "0201"],
+  ["wrong CHAP name", { directory: chap }, [
+    loginRequest(LoginFlags.security, [...NAMES, "AuthMethod=CHAP"]),
+    loginRequest(LoginFlags.security, ["CHAP_A=5"]),
+    loginRequest(LoginFlags.securityToOperational, ["CHAP_N=other", `CHAP_R=0x${MD5_HEX}`]),
+  ], "0201"],
+  ["an answer before the challenge", { directory: chap }, [
+    loginRequest(LoginFlags.security, [...NAMES, "AuthMethod=CHAP"]),
+    loginRequest(LoginFlags.securityToOperational, ["CHAP_N=machine", `CHAP_R=0x${MD5_HEX}`]),
+  ], "0201"],
+  ["a second challenge", { directory: chap }, [
+    loginRequest(LoginFlags.security, [...NAMES, "AuthMethod=CHAP"]),
+    loginRequest(LoginFlags.security, ["CHAP_A=5"]),
+    loginRequest(LoginFlags.security, ["CHAP_A=5"]),
+  ], "0201"],
+  ["only None where CHAP is needed", { directory: chap }, [loginRequest(LoginFlags.securityToOperational, [...NAMES, "AuthMethod=None"])], "0201"],
+  ["straight to the operational stage where CHAP is needed", { directory: chap }, [loginRequest(LoginFlags.operationalToFullFeature, NAMES)], "0201"],
+  ["straight to full feature where CHAP is needed", { directory: chap }, [loginRequest(LoginFlags.securityToFullFeature, NAMES)], "0201"],
+  ["only CHAP where no secret is known", {}, [loginRequest(LoginFlags.security, [...NAMES, "AuthMethod=CHAP"])], "0201"],
+  ["no such target", {}, [loginRequest(LoginFlags.operationalToFullFeature, [`InitiatorName=${INITIATOR_NAME}`, "TargetName=iqn.2026-11.org.ingot:other"])], "0203"],
+  ["no initiator name", {}, [loginRequest(LoginFlags.operationalToFullFeature, [`TargetName=${TARGET_NAME}`])], "0207"],
+  ["no target name", {}, [loginRequest(LoginFlags.operationalToFullFeature, [`InitiatorName=${INITIATOR_NAME}`])], "0207"],
+  ["an unknown session type", {}, [loginRequest(LoginFlags.operationalToFullFeature, [`InitiatorName=${INITIATOR_NAME}`, "SessionType=Odd"])], "0209"],
+  ["a name with a blank", {}, [loginRequest(LoginFlags.operationalToFullFeature, ["InitiatorName=a b", `TargetName=${TARGET_NAME}`])], "0200"],
+  ["a session that does not exist", {}, [loginRequest(LoginFlags.operationalToFullFeature, NAMES, { word8: [0x40, 0, 0, 1, 0, 0, 0, 9] })], "020a"],
+  ["a key negotiated twice", {}, [
+    loginRequest(LoginFlags.operational, [...NAMES, "InitialR2T=No"]),
+    loginRequest(LoginFlags.operationalToFullFeature, ["InitialR2T=Yes"]),
+  ], "0200"],
+  ["a step back in the stages", {}, [
+    loginRequest(LoginFlags.operational, NAMES),
+    loginRequest(LoginFlags.security, []),
+  ], "0200"],
+  ["text that is no text", {}, [loginRequest(LoginFlags.operational, ["garbage"])], "0200"],
+  ["text without end", {}, Array.from({ length: 6 }, () => loginRequest(LoginFlags.operational | LoginFlags.more, ["A".repeat(8000)])), "0200"],
+  ["refused by the directory", { directory: { resolve: async () => ({ kind: "refused", reason: "notAllowed" }) } }, [loginRequest(LoginFlags.operationalToFullFeature, NAMES)], "0202"],
+  ["not now", { directory: { resolve: async () => ({ kind: "refused", reason: "unavailable" }) } }, [loginRequest(LoginFlags.operationalToFullFeature, NAMES)], "0301"],
+  ["a directory that fails", { directory: { resolve: () => Promise.reject(new Error("disk gone")) } }, [loginRequest(LoginFlags.operationalToFullFeature, NAMES)], "0300"],
+];
+
+test.each(wrong)("refused: %s", async (_, options, requests, status) => {
+  const harness = new Harness(options);
+  const connection = harness.connect();
+  let last: ReceivedPdu | undefined;
+  for (const request of requests) {
+    connection.send(request);
+    last = (await connection.receive())[0] ?? last;
+  }
+  expect(last?.opcode).toBe(0x23);
+  expect(statusOf(last)).toBe(status);
+  expect(connection.transport.ended).toBe(true);
+  expect(harness.events.at(-1)).toMatchObject({ kind: "refused", status: Number.parseInt(status, 16) });
+  expect(harness.target.sessions()).toEqual([]);
+});
+
+test("a version above ours is refused", async () => {
+  const connection = new Harness().connect();
+  const request = loginRequest(LoginFlags.operationalToFullFeature, NAMES);
+  request[3] = 1;
+  connection.send(request);
+  expect(statusOf((await connection.receive())[0])).toBe("0205");
+});
+
+test("a redirect names the other portal", async () => {
+  const resolve = async () => ({ kind: "moved" as const, address: "10.0.0.2:3260", permanent: false });
+  const connection = new Harness({ directory: { resolve } }).connect();
+  connection.send(loginRequest(LoginFlags.operationalToFullFeature, NAMES));
+  const [reply] = await connection.receive();
+  expect(statusOf(reply)).toBe("0101");
+  expect(reply?.keys).toEqual({ TargetAddress: "10.0.0.2:3260" });
+});
+
+test("the same initiator port logging in again ends its old session first", async () => {
+  const harness = new Harness();
+  const old = await harness.login();
+  const again = await harness.login();
+  expect(old.transport.ended).toBe(true);
+  expect(again.transport.ended).toBe(false);
+  expect(harness.closed).toEqual([INITIATOR_NAME]);
+  expect(harness.target.sessions()).toHaveLength(1);
+  expect(harness.events.map((event) => event.kind)).toEqual(["login", "logout", "login"]);
+  expect(harness.events[1]).toMatchObject({ reason: "reinstated" });
+});
+
+test("another ISID is another session on the same disk", async () => {
+  const harness = new Harness();
+  await harness.login();
+  await harness.login([], { word8: [0x40, 0, 0, 2, 0, 0, 0, 0] });
+  expect(harness.target.sessions()).toHaveLength(2);
+});
+
+test("a peer that leaves while its disk is opened leaves nothing behind", async () => {
+  const opening = Promise.withResolvers<void>();
+  const closed: string[] = [];
+  const harness = new Harness({
+    directory: {
+      resolve: async () => {
+        await opening.promise;
+        const { MemoryDevice } = await import("../../test/memory-device.ts");
+        return { kind: "disk", device: new MemoryDevice(4096), id: "x", closed: () => void closed.push("x") };
+      },
+    },
+  });
+  const connection = harness.connect();
+  connection.send(loginRequest(LoginFlags.operationalToFullFeature, NAMES));
+  await connection.receive();
+  await connection.connection.close("disconnected");
+  opening.resolve();
+  await connection.receive();
+  expect(closed).toEqual(["x"]);
+  expect(harness.target.sessions()).toEqual([]);
+});
+
+test("a discovery session lists targets, in parts if the initiator takes little", async () => {
+  const names = Array.from({ length: 40 }, (_, i) => `iqn.2026-11.org.ingot:machine-${i}`);
+  const harness = new Harness({ directory: { list: async () => names.map((targetName) => ({ targetName })) } });
+  const connection = harness.connect();
+  const keys = [`InitiatorName=${INITIATOR_NAME}`, "SessionType=Discovery", "MaxRecvDataSegmentLength=1024"];
+  connection.send(loginRequest(LoginFlags.operationalToFullFeature, keys));
+  await connection.receive();
+  connection.send(pdu("text", { itt: 5, word20: 0xffff_ffff, cmdSN: 1, data: text("SendTargets=All") }));
+  const parts: Uint8Array[] = [];
+  let [reply] = await connection.receive();
+  for (let cmdSN = 2; reply !== undefined && (reply.flags & 0x40) !== 0; cmdSN++) {
+    expect(reply.data.length).toBe(1024);
+    parts.push(reply.data);
+    connection.send(pdu("text", { itt: 5, word20: reply.ttt, cmdSN }));
+    [reply] = await connection.receive();
+  }
+  expect(reply).toMatchObject({ opcode: 0x24, flags: 0x80, ttt: 0xffff_ffff });
+  parts.push(reply?.data ?? new Uint8Array(0));
+  const listed = new TextDecoder().decode(Uint8Array.from(parts.flatMap((part) => [...part])));
+  expect(listed.split("\0")).toEqual([...names.flatMap((name) => [`TargetName=${name}`, "TargetAddress=10.0.0.1:3260,1"]), ""]);
+});
+
+test("a discovery session takes no SCSI commands", async () => {
+  const connection = new Harness().connect();
+  connection.send(loginRequest(LoginFlags.operationalToFullFeature, [`InitiatorName=${INITIATOR_NAME}`, "SessionType=Discovery"]));
+  await connection.receive();
+  connection.command([0x00]);
+  expect(await connection.receive()).toMatchObject([{ opcode: 0x3f }]);
+});
