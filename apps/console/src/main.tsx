@@ -1,5 +1,6 @@
 import "@mantine/core/styles.css";
 import "./theme/base.css";
+import "./theme/page.css";
 import { MantineProvider } from "@mantine/core";
 import { lazy, StrictMode } from "react";
 import { createRoot } from "react-dom/client";
@@ -34,7 +35,7 @@ keepEventStream({
   types: LIVE_MESSAGE_TYPES,
   onMessage: (data) => store.receive(readLiveMessage(data)),
   onConnection: (connection) => store.setConnection(connection),
-  time: () => Date.now(),
+  time: clock.time,
   after(delayMs, run) {
     const timer = setTimeout(run, delayMs);
     return () => clearTimeout(timer);

@@ -41,15 +41,12 @@ function Bar({ track }: { readonly track: BootTrack | undefined }): ReactElement
   const currentIndex = current === undefined ? -1 : STATIONS.indexOf(current.station);
   const says = sayCurrent(track, current);
   return (
-    <div
-      className={`track track-${track.outcome}`}
-      role="img"
-      aria-label={describeTrack(track, formatDuration)}
-      data-boot={track.bootId}
-    >
+    <div className={`track track-${track.outcome}`} data-boot={track.bootId}>
+      <span className="visually-hidden">{describeTrack(track, formatDuration)}</span>
       {track.stops.map((stop) => (
         <span
           key={stop.station}
+          aria-hidden="true"
           className={`track-piece track-${stop.status}`}
           data-station={stop.station}
           data-status={stop.status}
@@ -59,13 +56,14 @@ function Bar({ track }: { readonly track: BootTrack | undefined }): ReactElement
       ))}
       {track.stops.map((stop, index) =>
         says !== undefined && index >= currentIndex ? null : (
-          <span key={stop.station} className="track-time" style={{ gridColumn: index + 1 }}>
+          <span key={stop.station} aria-hidden="true" className="track-time" style={{ gridColumn: index + 1 }}>
             {timeOf(stop, track)}
           </span>
         ),
       )}
       {says !== undefined && (
         <span
+          aria-hidden="true"
           className={`track-say track-say-${current?.status ?? "active"}`}
           style={{ gridColumn: `${currentIndex + 1} / -1` }}
           title={says}

@@ -1,4 +1,4 @@
-import type { BootStage, BootStageEntry, Machine } from "@ingot/api";
+import type { BootStage, BootStageEntry, BootTimeline, Machine } from "@ingot/api";
 
 /** The stations of a boot as they are drawn, left to right. TFTP and HTTP share one: a machine takes one of them. */
 export const STATIONS = ["dhcp", "program", "script", "iscsi", "read", "os", "up"] as const;
@@ -8,7 +8,7 @@ export type Station = (typeof STATIONS)[number];
 /** What the stations are called above the tracks. */
 export const STATION_LABELS: Readonly<Record<Station, string>> = {
   dhcp: "DHCP",
-  program: "TFTP / HTTP",
+  program: "Boot file",
   script: "Script",
   iscsi: "iSCSI",
   read: "Disk read",
@@ -54,7 +54,7 @@ export interface BootTrack {
   /** `booting`: under way. `settled`: the operating system runs. `failed`: it stopped. `past`: the machine has gone since. */
   readonly outcome: "booting" | "settled" | "failed" | "past";
   readonly startedAtMs: number;
-  /** From power-on to the last station reached, or to now while it is under way. */
+  /** From power-on to the last station reached, to the failure, or to now while it is under way. */
   readonly totalMs: number;
   readonly failure?: string;
   readonly bytesRead: number;
@@ -120,7 +120,7 @@ export function bootTrack(machine: Pick<Machine, "boot" | "state">, nowMs: numbe
     }
     return { ...facts, status: "passed", fill: 1 };
   });
-  const endMs = outcome === "booting" ? nowMs : Date.parse(last?.entry.at ?? boot.startedAt);
+  const endMs = outcome === "booting" ? nowMs : Date.parse(failedAt ?? last?.entry.at ?? boot.startedAt);
   return {
     bootId: boot.bootId,
     stops,
@@ -153,8 +153,18 @@ export function describeTrack(track: BootTrack, formatDuration: (ms: number) => 
   }
 }
 
+/** The furthest station that a boot has reached, without drawing it: cheap enough for thousands at once. */
+export function stationReached(boot: BootTimeline): Station | undefined {
+  let furthest = -1;
+  for (const entry of boot.stages) {
+    const station = stationOf(entry.stage);
+    if (station !== undefined) furthest = Math.max(furthest, STATIONS.indexOf(station));
+  }
+  return STATIONS[furthest];
+}
+
 /** The station that a stage belongs to; `undefined` for `failed`, which is not a place. */
-export function stationOf(stage: BootStage): Station | undefined {
+function stationOf(stage: BootStage): Station | undefined {
   if (stage === "failed") return undefined;
   return stage === "tftp" || stage === "http" ? "program" : stage;
 }

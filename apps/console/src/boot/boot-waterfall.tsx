@@ -70,7 +70,12 @@ function lineTime(stop: Stop): string {
 
 function lineDetail(stop: Stop, track: BootTrack): ReactElement | null {
   if (stop.reachedAtMs === undefined) return null;
-  const facts = [stop.detail, stop.station === "read" ? `${formatBytes(track.bytesRead)} read so far` : undefined];
+  const facts = [
+    stop.detail,
+    stop.station === "read"
+      ? `${formatBytes(track.bytesRead)} read${track.outcome === "booting" ? " so far" : ""}`
+      : undefined,
+  ];
   return (
     <>
       <span className="faint">{formatClock(stop.reachedAtMs)}</span>

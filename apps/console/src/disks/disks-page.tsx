@@ -1,7 +1,6 @@
 import { SegmentedControl, TextInput } from "@mantine/core";
 import type { Disk } from "@ingot/api";
 import { IconSearch } from "@tabler/icons-react";
-import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, type NamedExoticComponent, type ReactElement, useDeferredValue, useMemo, useRef, useState } from "react";
 import { Link } from "react-router";
 import { formatBytes } from "../format/bytes.ts";
@@ -10,6 +9,7 @@ import { useFleet } from "../live/live-context.tsx";
 import { MODE_LABELS } from "../machines/machine-words.ts";
 import { Empty } from "../parts/empty.tsx";
 import { Loading } from "../parts/loading.tsx";
+import { useVirtualRows } from "../parts/use-virtual-rows.ts";
 import { Sparkline } from "../parts/sparkline.tsx";
 import { type DiskSort, selectDisks } from "./disk-selection.ts";
 import { ResetDisk } from "./reset-disk.tsx";
@@ -17,6 +17,7 @@ import { useDisks } from "./use-disks.ts";
 import "./disks-page.css";
 
 const ROW_PX = 46;
+const HEAD_PX = 34;
 
 /** Every machine's changes over its image, and how they grow. */
 export function DisksPage(): ReactElement {
@@ -83,42 +84,31 @@ export function DisksPage(): ReactElement {
 
 function DiskTable({ disks, largest }: { readonly disks: readonly Disk[]; readonly largest: number }): ReactElement {
   const scroller = useRef<HTMLDivElement>(null);
-  const virtualizer = useVirtualizer({
-    count: disks.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => ROW_PX,
-    overscan: 8,
-    getItemKey: (index) => disks[index]?.machine ?? index,
-  });
+  const { rows, totalPx } = useVirtualRows({ scroller, count: disks.length, rowPx: ROW_PX, headPx: HEAD_PX });
   return (
-    <div className="disks card" role="table" aria-label="Disks" aria-rowcount={disks.length + 1}>
-      <div className="disks-row disks-head" role="row" aria-rowindex={1}>
-        <span role="columnheader">Machine</span>
-        <span role="columnheader">Image</span>
-        <span role="columnheader">Changes</span>
-        <span role="columnheader">Growth</span>
-        <span role="columnheader">In use</span>
-        <span role="columnheader">
-          <span className="visually-hidden">Actions</span>
-        </span>
-      </div>
-      <div className="disks-scroller" ref={scroller} role="rowgroup">
-        <div style={{ height: virtualizer.getTotalSize(), position: "relative" }} role="presentation">
-          {virtualizer.getVirtualItems().map((item) => {
-            const disk = disks[item.index];
+    <div className="disks virtual card" ref={scroller}>
+      <table aria-label="Disks" aria-rowcount={disks.length + 1}>
+        <thead>
+          <tr className="disks-row disks-head" aria-rowindex={1}>
+            <th scope="col">Machine</th>
+            <th scope="col">Image</th>
+            <th scope="col">Changes</th>
+            <th scope="col">Growth</th>
+            <th scope="col">In use</th>
+            <th scope="col">
+              <span className="visually-hidden">Actions</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody style={{ height: totalPx }}>
+          {rows.map(({ index, topPx }) => {
+            const disk = disks[index];
             return disk === undefined ? null : (
-              <div
-                key={disk.machine}
-                className="disks-slot"
-                style={{ height: ROW_PX, transform: `translateY(${item.start}px)` }}
-                role="presentation"
-              >
-                <DiskRow disk={disk} index={item.index} largest={largest} />
-              </div>
+              <DiskRow key={disk.machine} disk={disk} index={index} topPx={topPx} largest={largest} />
             );
           })}
-        </div>
-      </div>
+        </tbody>
+      </table>
     </div>
   );
 }
@@ -126,45 +116,50 @@ function DiskTable({ disks, largest }: { readonly disks: readonly Disk[]; readon
 interface DiskRowProps {
   readonly disk: Disk;
   readonly index: number;
+  readonly topPx: number;
   readonly largest: number;
 }
 
-const DiskRow: NamedExoticComponent<DiskRowProps> = memo(function DiskRow({ disk, index, largest }) {
+const DiskRow: NamedExoticComponent<DiskRowProps> = memo(function DiskRow({ disk, index, topPx, largest }) {
   return (
-    <div className="disks-row" role="row" aria-rowindex={index + 2}>
-      <span role="cell" className="clip">
+    <tr
+      className="disks-row virtual-slot"
+      aria-rowindex={index + 2}
+      style={{ height: ROW_PX, transform: `translateY(${topPx}px)` }}
+    >
+      <td className="clip">
         <Link className="row-name" to={`/machines/${disk.machine}`}>
           {disk.machineName}
         </Link>
-      </span>
-      <span role="cell" className="row-two">
+      </td>
+      <td className="row-two">
         <span className="clip">
           {disk.image.name}:{disk.image.version}
           {disk.nextVersion !== undefined && <span className="tone-text-boot"> → {disk.nextVersion}</span>}
         </span>
         <span className="faint clip">{MODE_LABELS[disk.mode]}</span>
-      </span>
-      <span role="cell" className="disks-size">
+      </td>
+      <td className="disks-size">
         <b>{formatBytes(disk.overlayBytes)}</b>
         <span className="disks-bar" aria-hidden="true">
           <i style={{ width: `${(disk.overlayBytes / largest) * 100}%` }} />
         </span>
         <span className="faint">of {formatBytes(disk.sizeBytes)}</span>
-      </span>
-      <span role="cell" className="disks-growth">
+      </td>
+      <td>
         <Sparkline
           values={disk.history.map((point) => point.overlayBytes)}
           width={110}
           height={24}
           color="var(--boot)"
         />
-      </span>
-      <span role="cell" className={disk.sessions.length > 0 ? "tone-text-up" : "faint"}>
+      </td>
+      <td className={disk.sessions.length > 0 ? "tone-text-up" : "faint"}>
         {disk.sessions.length > 0 ? formatCountOf(disk.sessions.length, "session") : "not in use"}
-      </span>
-      <span role="cell">
+      </td>
+      <td>
         <ResetDisk disk={disk} />
-      </span>
-    </div>
+      </td>
+    </tr>
   );
 });

@@ -1,7 +1,7 @@
 import type { IngotEvent } from "@ingot/api";
 import { memo, type NamedExoticComponent } from "react";
 import { Link } from "react-router";
-import { formatClock, formatMoment } from "../format/duration.ts";
+import { formatLogTime, formatMoment } from "../format/duration.ts";
 import { toneOf } from "./event-words.ts";
 import "./event-line.css";
 
@@ -14,10 +14,10 @@ export const EventLine: NamedExoticComponent<{
   return (
     <div className="event" data-kind={event.kind}>
       <time className="faint" dateTime={event.at} title={formatMoment(atMs)}>
-        {formatClock(atMs)}
+        {formatLogTime(atMs)}
       </time>
       <span className={`event-kind tone-text-${toneOf(event.kind)}`}>{event.kind}</span>
-      <span className="event-message">
+      <span className="event-message" title={event.message}>
         {machineName !== undefined && event.machine !== undefined && (
           <Link className="event-machine" to={`/machines/${event.machine}`}>
             {machineName}

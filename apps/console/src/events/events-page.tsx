@@ -1,20 +1,22 @@
 import { Button, Select, Switch, TextInput } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
 import type { IngotEvent } from "@ingot/api";
 import { IconSearch } from "@tabler/icons-react";
-import { useVirtualizer } from "@tanstack/react-virtual";
 import { type ReactElement, useMemo, useRef, useState } from "react";
-import { useSearchParams } from "react-router";
 import { formatCountOf } from "../format/count.ts";
 import { useFleet, useLive } from "../live/live-context.tsx";
 import { Empty } from "../parts/empty.tsx";
 import { Failure } from "../parts/failure.tsx";
 import { Loading } from "../parts/loading.tsx";
+import { useAddressParams } from "../parts/use-address-params.ts";
+import { useVirtualRows } from "../parts/use-virtual-rows.ts";
 import { useAction } from "../request/use-action.ts";
 import { EventLine } from "./event-line.tsx";
 import { EVENT_SUBJECTS, type EventFilter, selectEvents } from "./event-words.ts";
 import "./events-page.css";
 
-const LINE_PX = 31;
+const LINE_PX = 30;
+const NARROW_LINE_PX = 50;
 const OLDER_EVENTS = 1000;
 
 /** The log: what happened, newest first, live. */
@@ -23,7 +25,7 @@ export function EventsPage(): ReactElement {
   const live = useFleet((fleet) => fleet.events);
   const loaded = useFleet((fleet) => fleet.loaded);
   const machines = useFleet((fleet) => fleet.machines);
-  const [params, setParams] = useSearchParams();
+  const { params, set } = useAddressParams();
   const [older, setOlder] = useState<readonly IngotEvent[]>([]);
   const filter: EventFilter = {
     text: params.get("q") ?? "",
@@ -44,13 +46,6 @@ export function EventsPage(): ReactElement {
     const page = await api.events({ afterId: Math.max(0, firstId - 1 - OLDER_EVENTS), limit: OLDER_EVENTS });
     setOlder([...page.filter((event) => event.id < firstId), ...older]);
   });
-
-  function set(key: string, value: string | undefined): void {
-    const next = new URLSearchParams(params);
-    if (value === undefined || value === "") next.delete(key);
-    else next.set(key, value);
-    setParams(next, { replace: true });
-  }
 
   if (!loaded) return <Loading what="events" />;
   return (
@@ -82,9 +77,7 @@ export function EventsPage(): ReactElement {
             onChange={(event) => set("faults", event.currentTarget.checked ? "yes" : undefined)}
           />
         </div>
-        <span className="quiet" role="status">
-          {formatCountOf(shown.length, "event")}
-        </span>
+        <output className="quiet">{formatCountOf(shown.length, "event")}</output>
       </header>
       {askOlder.failure !== undefined && <Failure failure={askOlder.failure} />}
       {shown.length === 0 ? (
@@ -111,27 +104,17 @@ export function EventsPage(): ReactElement {
 
 function Lines({ events }: { readonly events: readonly IngotEvent[] }): ReactElement {
   const machines = useFleet((fleet) => fleet.machines);
+  const narrow = useMediaQuery("(max-width: 860px)", false, { getInitialValueInEffect: false });
   const scroller = useRef<HTMLDivElement>(null);
-  const virtualizer = useVirtualizer({
-    count: events.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => LINE_PX,
-    overscan: 12,
-    getItemKey: (index) => events[index]?.id ?? index,
-  });
+  const rowPx = narrow ? NARROW_LINE_PX : LINE_PX;
+  const { rows, totalPx } = useVirtualRows({ scroller, count: events.length, rowPx, headPx: 0 });
   return (
     <div className="events card" ref={scroller} role="log" aria-label="Events, newest first" aria-live="off">
-      <div style={{ height: virtualizer.getTotalSize(), position: "relative" }}>
-        {virtualizer.getVirtualItems().map((item) => {
-          const event = events[item.index];
+      <div style={{ height: totalPx, position: "relative" }}>
+        {rows.map(({ index, topPx }) => {
+          const event = events[index];
           return event === undefined ? null : (
-            <div
-              key={event.id}
-              ref={virtualizer.measureElement}
-              data-index={item.index}
-              className="disks-slot"
-              style={{ transform: `translateY(${item.start}px)` }}
-            >
+            <div key={event.id} className="virtual-slot" style={{ height: rowPx, transform: `translateY(${topPx}px)` }}>
               <EventLine
                 event={event}
                 machineName={event.machine === undefined ? undefined : machines.get(event.machine)?.name}

@@ -36,12 +36,18 @@ export function formatClock(atMs: number): string {
   return CLOCK.format(atMs);
 }
 
+/** Day and time of day with seconds, short enough for a column of a log: "22 Nov 14:03:27". */
+export function formatLogTime(atMs: number): string {
+  return `${DAY_OF_YEAR.format(atMs)} ${CLOCK.format(atMs)}`;
+}
+
 /** Date and time of day with seconds, in the reader's time zone: "22 Nov 2026, 14:03:27". */
 export function formatMoment(atMs: number): string {
   return MOMENT.format(atMs);
 }
 
 const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const DAY_OF_YEAR = new Intl.DateTimeFormat("en-GB", { day: "2-digit", month: "short" });
 const MOMENT = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 
 function twoUnits(small: number, perLarge: number, largeName: string, smallName: string): string {

@@ -1,11 +1,13 @@
 /** The time as the server sees it, told to subscribers once a second. */
 export interface Clock {
   /** Milliseconds since 1970 at the last tick, by the server's clock; the same value between two ticks. */
-  now(): number;
+  readonly now: () => number;
+  /** Milliseconds since 1970 at this very moment, by the server's clock. */
+  readonly time: () => number;
   /** Sets how far the server's clock is ahead of this computer's, in milliseconds. */
-  setServerAheadMs(aheadMs: number): void;
+  readonly setServerAheadMs: (aheadMs: number) => void;
   /** Calls `listener` after every tick, until the returned function is called. */
-  subscribe(listener: () => void): () => void;
+  readonly subscribe: (listener: () => void) => () => void;
 }
 
 const TICK_MS = 1000;
@@ -27,6 +29,7 @@ export function createClock(time: () => number): Clock {
 
   return {
     now: () => current,
+    time: () => time() + aheadMs,
     setServerAheadMs(value) {
       aheadMs = value;
       tick();

@@ -27,10 +27,13 @@ export class FrameBatch<Item> {
   }
 }
 
-const HIDDEN_PAGE_MS = 500;
+/** Nobody reads faster than eight changes a second, and a boot storm costs a tenth of what sixty would. */
+const CALM_MS = 120;
 
-/** The browser's next frame; while the page is hidden, which gets no frames, half a second later instead. */
+/** The browser's next frame after a short rest; while the page is hidden, which gets no frames, after the rest alone. */
 export function scheduleFrame(run: () => void): void {
-  if (document.hidden) setTimeout(run, HIDDEN_PAGE_MS);
-  else requestAnimationFrame(run);
+  setTimeout(() => {
+    if (document.hidden) run();
+    else requestAnimationFrame(run);
+  }, CALM_MS);
 }

@@ -83,7 +83,8 @@ export class LiveStore {
 
   /** Asks for the lists again, after they could not be loaded. */
   reload(): void {
-    void this.#load(async () => [await this.#askLists(), ...(this.#disksWanted ? await this.#askDisks() : [])]);
+    const withDisks = this.#disksWanted;
+    void this.#load(async () => [await this.#askLists(), ...(withDisks ? await this.#askDisks() : [])]);
   }
 
   #greet(hello: Extract<LiveMessage, { type: "hello" }>): void {

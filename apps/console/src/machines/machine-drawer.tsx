@@ -32,7 +32,7 @@ export function MachineDrawer({ machineId }: { readonly machineId: string | unde
       closeOnClickOutside={false}
       title={machine === undefined ? "Machine" : <Title machine={machine} />}
       closeButtonProps={{ "aria-label": "Close" }}
-      classNames={{ content: "machine-drawer", inner: "machine-drawer-inner" }}
+      classNames={{ content: "machine-drawer", header: "machine-drawer-head", inner: "machine-drawer-inner" }}
     >
       {machine === undefined ? (
         <p className="quiet">This machine is not in the inventory any more.</p>

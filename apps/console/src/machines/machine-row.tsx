@@ -12,85 +12,98 @@ import { StateMark } from "./state-mark.tsx";
 interface RowProps {
   readonly machine: Machine;
   readonly index: number;
+  readonly topPx: number;
+  readonly heightPx: number;
   readonly selected: boolean;
   readonly narrow: boolean;
+  readonly onOpen: (machineId: string) => void;
 }
 
 /** One machine of the board. Renders again only when the machine itself changed. */
-export const MachineRow: NamedExoticComponent<RowProps> = memo(function MachineRow({
-  machine,
-  index,
-  selected,
-  narrow,
-}) {
-  const { search } = useLocation();
-  const link = (
-    <Link className="row-name clip" to={{ pathname: `/machines/${machine.id}`, search }} data-row-link={index}>
-      {machine.name}
-    </Link>
-  );
-  const className = `row row-${machine.state}${selected ? " row-selected" : ""}`;
-  if (narrow) {
-    return (
-      <div
-        className={className}
-        role="row"
-        aria-rowindex={index + 2}
-        data-machine={machine.id}
-        data-state={machine.state}
-      >
-        <div className="row-top" role="cell">
-          {link}
-          <StateMark state={machine.state} />
-        </div>
-        <div role="cell">
-          <BootTrackBar machine={machine} />
-        </div>
-        <div className="row-bottom faint" role="cell">
-          <span className="mono clip">{machine.macs[0]}</span>
-          <span className="clip">
-            {machine.image === undefined ? PLAN_LABELS[machine.plan] : imageText(machine.image)}
-          </span>
-        </div>
-      </div>
-    );
-  }
+export const MachineRow: NamedExoticComponent<RowProps> = memo(function MachineRow(props) {
+  const { machine, index, topPx, heightPx, selected, narrow, onOpen } = props;
   return (
-    <div
-      className={className}
-      role="row"
+    <tr
+      className={`row row-${machine.state}${selected ? " row-selected" : ""}`}
+      style={{ height: heightPx, transform: `translateY(${topPx}px)` }}
       aria-rowindex={index + 2}
       data-machine={machine.id}
       data-state={machine.state}
+      onClick={(event) => {
+        // The whole row is a large target for the pointer; for the keyboard the name is the link.
+        if ((event.target as HTMLElement).closest("a") === null) onOpen(machine.id);
+      }}
     >
-      <div role="cell">
+      {narrow ? <NarrowCells machine={machine} index={index} /> : <WideCells machine={machine} index={index} />}
+    </tr>
+  );
+});
+
+interface CellsProps {
+  readonly machine: Machine;
+  readonly index: number;
+}
+
+function WideCells({ machine, index }: CellsProps): ReactElement {
+  return (
+    <>
+      <td>
         <StateMark state={machine.state} />
-      </div>
-      <div className="row-two" role="cell">
+      </td>
+      <td className="row-two">
         <span className="row-line">
-          {link}
+          <NameLink machine={machine} index={index} />
           <span className="row-firmware">{FIRMWARE_LABELS[machine.firmware]}</span>
         </span>
         <span className="mono faint clip" title={machine.macs.join(", ")}>
           {machine.macs[0]}
           {machine.address !== undefined && <span className="row-address">{machine.address}</span>}
         </span>
-      </div>
-      <div className="row-two row-boots" role="cell">
+      </td>
+      <td className="row-two row-boots">
         <Boots machine={machine} />
-      </div>
-      <div role="cell">
+      </td>
+      <td>
         <BootTrackBar machine={machine} />
-      </div>
-      <div className="row-traffic" role="cell">
+      </td>
+      <td className="row-traffic">
         <Traffic machine={machine} />
-      </div>
-      <div className="row-two row-event" role="cell">
+      </td>
+      <td className="row-two row-event">
         <LastEvent event={machine.lastEvent} />
-      </div>
-    </div>
+      </td>
+    </>
   );
-});
+}
+
+function NarrowCells({ machine, index }: CellsProps): ReactElement {
+  return (
+    <>
+      <td className="row-top">
+        <NameLink machine={machine} index={index} />
+        <StateMark state={machine.state} />
+      </td>
+      <td>
+        <BootTrackBar machine={machine} />
+      </td>
+      <td className="row-bottom faint">
+        <span className="mono clip">{machine.macs[0]}</span>
+        <span className="clip">
+          {machine.image === undefined ? PLAN_LABELS[machine.plan] : imageText(machine.image)}
+        </span>
+      </td>
+    </>
+  );
+}
+
+function NameLink({ machine, index }: CellsProps): ReactElement {
+  const { search } = useLocation();
+  return (
+    <Link className="row-name clip" to={{ pathname: `/machines/${machine.id}`, search }} data-row-link={index}>
+      {machine.name}
+    </Link>
+  );
+}
 
 function Boots({ machine }: { readonly machine: Machine }): ReactElement {
   if (machine.plan !== "diskless") return <span className="clip quiet">{PLAN_LABELS[machine.plan]}</span>;

@@ -1,5 +1,5 @@
 import type { Machine, MachineState } from "@ingot/api";
-import { bootTrack, currentStop, type Station } from "../boot/boot-track.ts";
+import { type Station, stationReached } from "../boot/boot-track.ts";
 import type { Fleet } from "../live/fleet.ts";
 import { imageText, STATE_ORDER } from "./machine-words.ts";
 
@@ -62,9 +62,8 @@ export function countByStation(machines: Iterable<Machine>): ReadonlyMap<Station
 }
 
 function stationNow(machine: Machine): Station | undefined {
-  if (machine.state !== "booting") return undefined;
-  const track = bootTrack(machine, 0);
-  return track === undefined ? undefined : currentStop(track)?.station;
+  if (machine.state !== "booting" || machine.boot === undefined) return undefined;
+  return stationReached(machine.boot);
 }
 
 function rateOf(machine: Machine): number {

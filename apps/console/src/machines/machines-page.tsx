@@ -7,13 +7,18 @@ import { formatCount } from "../format/count.ts";
 import { compareNames } from "../live/fleet.ts";
 import { useFleet } from "../live/live-context.tsx";
 import { Empty } from "../parts/empty.tsx";
+import { GhostTracks } from "../parts/ghost-tracks.tsx";
 import { Loading } from "../parts/loading.tsx";
 import { MachineBoard } from "./machine-board.tsx";
 import { MachineDrawer } from "./machine-drawer.tsx";
 import { countByState, countByStation, selectMachines, type Sort } from "./machine-selection.ts";
+import { MachinePanels } from "./machine-panels.tsx";
 import { MachineSummary } from "./machine-summary.tsx";
 import { type SelectionControl, useSelection } from "./use-selection.ts";
 import "./machines-page.css";
+
+/** Up to so many machines have their large timelines under the board. */
+const MOST_PANELS = 6;
 
 /** The live board of all machines, and one machine beside it. */
 export function MachinesPage(): ReactElement {
@@ -53,6 +58,7 @@ export function MachinesPage(): ReactElement {
           stationCounts={stationCounts}
         />
       )}
+      {ids.length <= MOST_PANELS && <MachinePanels ids={ids} />}
       <MachineDrawer machineId={machineId} />
     </div>
   );
@@ -112,9 +118,9 @@ function Toolbar(props: {
       />
       {filtered && (
         <>
-          <span className="quiet" role="status">
+          <output className="quiet">
             {formatCount(shown)} of {formatCount(total)}
-          </span>
+          </output>
           <Button variant="subtle" color="gray" leftSection={<IconX size={13} />} onClick={control.clear}>
             Clear
           </Button>
@@ -131,6 +137,7 @@ function NoMachines(): ReactElement {
   return (
     <Empty
       title="No machines yet"
+      picture={<GhostTracks />}
       commands={[
         ...(images.size === 0
           ? [{ what: "First, add a golden image", text: "ingot image add debian13 debian13.raw" }]

@@ -1,7 +1,7 @@
 import type { MachineState } from "@ingot/api";
 import { useMemo } from "react";
-import { useSearchParams } from "react-router";
 import { type Station, STATIONS } from "../boot/boot-track.ts";
+import { useAddressParams } from "../parts/use-address-params.ts";
 import { type Selection, type Sort, SORTS } from "./machine-selection.ts";
 import { STATE_ORDER } from "./machine-words.ts";
 
@@ -18,7 +18,7 @@ export interface SelectionControl {
 
 /** Reads and writes the selection in the page's address. What cannot be read there counts as not said. */
 export function useSelection(): SelectionControl {
-  const [params, setParams] = useSearchParams();
+  const { params, change, set } = useAddressParams();
   const selection = useMemo((): Selection => {
     const states = new Set(params.getAll("state"));
     return {
@@ -29,35 +29,20 @@ export function useSelection(): SelectionControl {
       sort: SORTS.find((sort) => sort === params.get("sort")) ?? "name",
     };
   }, [params]);
-
-  function set(key: string, value: string | undefined): void {
-    setParams(
-      (before) => {
-        const next = new URLSearchParams(before);
-        if (value === undefined || value === "") next.delete(key);
-        else next.set(key, value);
-        return next;
-      },
-      { replace: true },
-    );
-  }
-
   return {
     selection,
     setText: (text) => set("q", text),
     toggleState: (state) =>
-      setParams(
-        (before) => {
-          const next = new URLSearchParams(before);
-          if (next.has("state", state)) next.delete("state", state);
-          else next.append("state", state);
-          return next;
-        },
-        { replace: true },
-      ),
+      change((next) => {
+        if (next.has("state", state)) next.delete("state", state);
+        else next.append("state", state);
+      }),
     setGroup: (group) => set("group", group),
     setStation: (station) => set("at", station),
     setSort: (sort) => set("sort", sort === "name" ? undefined : sort),
-    clear: () => setParams({}, { replace: true }),
+    clear: () =>
+      change((next) => {
+        for (const key of ["q", "state", "group", "at"]) next.delete(key);
+      }),
   };
 }

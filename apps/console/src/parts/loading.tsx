@@ -16,9 +16,9 @@ export function Loading({ what }: { readonly what: string }): ReactElement {
     );
   }
   return (
-    <div className="empty quiet" role="status">
+    <output className="empty quiet">
       <Loader size="sm" type="dots" />
-      <p>Loading {what} …</p>
-    </div>
+      Loading {what} …
+    </output>
   );
 }

@@ -12,15 +12,14 @@ export function ConnectionBanner(): ReactElement | null {
 }
 
 function Lost({ sinceMs }: { readonly sinceMs: number }): ReactElement {
-  // Both by this computer's clock: the server's cannot be asked.
-  useNow();
+  const nowMs = useNow();
   return (
     <div className="lost" role="alert">
       <IconPlugConnectedX size={17} aria-hidden="true" />
       <b>Connection lost</b>
       <span>
-        What you see is {formatDuration(Date.now() - sinceMs)} old. Machines keep running without this page; it
-        reconnects by itself.
+        What you see is {formatDuration(nowMs - sinceMs)} old. Machines keep running without this page; it reconnects by
+        itself.
       </span>
     </div>
   );

@@ -1,0 +1,258 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Machine } from "@ingot/api";
+import { build } from "vite";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { type Browser, CHROMIUM_PATH, hasChromium, launchBrowser, type OpenPage } from "./browser.ts";
+import { type ConsoleServer, serveConsole } from "./console-server.ts";
+import { type FakeFleet, makeDemoFleet, makeDisk, makeFleet, makeLargeFleet, makeMachine } from "./fake-fleet.ts";
+import { FakeIngot } from "./fake-ingot.ts";
+
+const skip = !hasChromium() && process.env["CI"] === undefined;
+if (skip)
+  process.stderr.write(`console: skipped, there is no browser at ${CHROMIUM_PATH} (INGOT_CHROMIUM names another)\n`);
+
+const MiB = 2 ** 20;
+let folder: string;
+let browser: Browser;
+const closing: (() => Promise<void>)[] = [];
+
+/** A page of the built console in front of a server of its own. */
+async function openConsole(
+  fleet: FakeFleet,
+  options: { route?: string; width?: number; height?: number; scheme?: "light" | "dark" } = {},
+): Promise<OpenPage & { readonly ingot: FakeIngot; readonly server: ConsoleServer }> {
+  const ingot = new FakeIngot(fleet);
+  const server = await serveConsole(folder, (request) => ingot.respond(request));
+  const opened = await browser.open({ ...options, url: `${server.url}#${options.route ?? "/machines"}` });
+  closing.push(async () => {
+    await opened.page.close();
+    await server.stop();
+  });
+  return { ...opened, ingot, server };
+}
+
+describe.skipIf(skip)("the console in Chromium", () => {
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "ingot-console-"));
+    await build({
+      root: join(import.meta.dirname, ".."),
+      logLevel: "error",
+      build: { outDir: folder, emptyOutDir: true, reportCompressedSize: false },
+    });
+    browser = await launchBrowser();
+  });
+
+  afterEach(async () => {
+    for (const close of closing.splice(0)) await close();
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  test("an empty server says what to do next, with commands to copy", async () => {
+    const { page, faults, screenshot } = await openConsole(makeFleet(Date.now()));
+    await page.getByText("No machines yet").waitFor();
+    expect(await page.getByText("ingot machine add --mac").count()).toBe(1);
+    await screenshot("empty");
+    expect(faults).toEqual([]);
+  });
+
+  test("a boot moves along its timeline while it happens", async () => {
+    const started = Date.now();
+    const { page, ingot, faults, screenshot } = await openConsole(makeFleet(started));
+    await page.getByText("No machines yet").waitFor();
+
+    const status = (station: string): Promise<string | null> =>
+      page.locator(`[data-machine="m1"] [data-station="${station}"]`).getAttribute("data-status");
+    const at = (afterMs: number): string => new Date(started + afterMs).toISOString();
+    const machine: Machine = makeMachine(started, { id: "m1", name: "pc-01", firmware: "bios", state: "booting" });
+    const boot = {
+      bootId: 1,
+      startedAt: at(0),
+      stages: [{ stage: "dhcp" as const, at: at(0) }],
+      bytesRead: 0,
+      bytesWritten: 0,
+    };
+    ingot.emit({ type: "machine", machine: { ...machine, boot } });
+    await page.locator('[data-machine="m1"] [data-station="dhcp"][data-status="active"]').waitFor();
+    expect(await status("program")).toBe("ahead");
+
+    const stages = [...boot.stages, { stage: "tftp" as const, at: at(300) }, { stage: "script" as const, at: at(700) }];
+    ingot.emit({ type: "machine", machine: { ...machine, boot: { ...boot, stages } } });
+    await page.locator('[data-machine="m1"] [data-station="script"][data-status="active"]').waitFor();
+    expect(await status("dhcp")).toBe("passed");
+    expect(await page.locator('[data-machine="m1"] .track-time').first().textContent()).toBe("0.30 s");
+
+    const reading = [...stages, { stage: "iscsi" as const, at: at(800) }, { stage: "read" as const, at: at(900) }];
+    const traffic = { sessions: 1, readBytesPerSecond: 9 * MiB, writtenBytesPerSecond: 0 };
+    ingot.emit({
+      type: "machine",
+      machine: { ...machine, traffic, boot: { ...boot, stages: reading, bytesRead: 64 * MiB } },
+    });
+    await page.locator('[data-machine="m1"]').getByText("64.0 MiB read").waitFor();
+    await page.locator('[data-machine="m1"]').getByText("9.00 MiB/s").waitFor();
+
+    const all = [...reading, { stage: "os" as const, at: at(1200) }, { stage: "up" as const, at: at(1900) }];
+    ingot.emit({ type: "machine", machine: { ...machine, state: "up", boot: { ...boot, stages: all } } });
+    await page.locator('[data-machine="m1"][data-state="up"]').waitFor();
+    expect(await status("up")).toBe("passed");
+    await page.locator('[data-machine="m1"]').getByText("Boot 1: reached Up in 1.9 s").waitFor({ state: "attached" });
+    await screenshot("boot");
+    expect(faults).toEqual([]);
+  });
+
+  test("a failed boot shows where and why", async () => {
+    const { page, faults, screenshot } = await openConsole(makeDemoFleet(Date.now()));
+    const row = page.locator('[data-machine="m3"]');
+    await row.getByText("no iSCSI login within 60 s of the script", { exact: true }).first().waitFor();
+    expect(await row.locator('[data-station="script"]').getAttribute("data-status")).toBe("failed");
+    await screenshot("demo");
+    expect(faults).toEqual([]);
+  });
+
+  test("a reset names what is lost, asks, and then sends exactly that request", async () => {
+    const { page, ingot, faults, screenshot } = await openConsole(makeDemoFleet(Date.now()), { route: "/machines/m1" });
+    await page.getByRole("button", { name: "Reset the disk of demo-bios" }).click();
+    await page
+      .getByText("Everything that demo-bios wrote since its disk was made, 220 MiB, is gone for good")
+      .waitFor();
+    await screenshot("reset");
+    expect(ingot.seen).toEqual([]);
+    await page.getByRole("button", { name: "Throw 220 MiB away" }).click();
+    await page.getByText("is gone for good").waitFor({ state: "hidden" });
+    expect(ingot.seen).toEqual([{ method: "POST", path: "/disks/m1/reset", body: undefined }]);
+    expect(await page.getByRole("button", { name: "Reset the disk of demo-bios" }).isDisabled()).toBe(true);
+    expect(faults).toEqual([]);
+  });
+
+  test("a changed setting is sent alone, and shown as the machine's own", async () => {
+    const { page, ingot, faults } = await openConsole(makeDemoFleet(Date.now()), { route: "/machines/m2" });
+    await page.getByRole("combobox", { name: "Changes to the disk" }).click();
+    await page.getByRole("option", { name: "Persistent", exact: true }).click();
+    await page.getByRole("button", { name: "Save for the next boot" }).click();
+    await page.getByText("set on this machine").waitFor();
+    expect(ingot.seen).toEqual([{ method: "PATCH", path: "/machines/m2", body: { mode: "persistent" } }]);
+    expect(faults).toEqual([]);
+  });
+
+  test("a machine is removed after asking, and leaves the board", async () => {
+    const { page, ingot } = await openConsole(makeDemoFleet(Date.now()), { route: "/machines/m3" });
+    await page.getByRole("button", { name: "Remove machine …" }).click();
+    await page.getByRole("button", { name: "Remove machine", exact: true }).click();
+    await page.locator('[data-machine="m3"]').waitFor({ state: "detached" });
+    expect(ingot.seen).toEqual([{ method: "DELETE", path: "/machines/m3", body: undefined }]);
+  });
+
+  test("an image in use is not removed, and the console says by whom it is used", async () => {
+    const { page, ingot, screenshot } = await openConsole(makeDemoFleet(Date.now()), { route: "/images" });
+    const message = "image debian13:3 is used by 3 machines; give them another image first";
+    ingot.refuse("DELETE /images/debian13:3", "inUse", message, { usedBy: ["demo-bios", "demo-uefi"] });
+    await page.getByRole("button", { name: "Remove debian13:3" }).click();
+    await page.getByRole("button", { name: "Remove version" }).click();
+    await page.getByText(message).waitFor();
+    await page.getByText("Used by demo-bios, demo-uefi").waitFor();
+    expect(await page.getByText("inUse", { exact: true }).count()).toBe(1);
+    await screenshot("image-in-use");
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByRole("button", { name: "Verify debian13:2" }).click();
+    await page.getByText("Every one of 6,185 chunks is what it was").waitFor();
+  });
+
+  test("5,000 machines scroll, search and filter, and only the rows on the screen exist", async () => {
+    const { page, ingot, faults, screenshot } = await openConsole(makeLargeFleet(Date.now(), 5000), {
+      width: 1920,
+      height: 1080,
+    });
+    await page.locator("[data-machine]").first().waitFor();
+    expect(await page.locator("[data-machine]").count()).toBeLessThan(60);
+    await screenshot("large");
+
+    await page.locator(".board-scroller").evaluate((scroller) => scroller.scrollTo({ top: scroller.scrollHeight }));
+    await page.getByText("room-299-pc-25", { exact: true }).waitFor();
+    await page.locator("[data-row-link]").last().focus();
+    await page.keyboard.press("Home");
+    await page.getByText("room-100-pc-1", { exact: true }).waitFor();
+    await page.keyboard.press("ArrowDown");
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe("room-100-pc-2");
+
+    const failed = [...ingot.fleet.machines.values()].filter(({ state }) => state === "failed").length;
+    await page.getByRole("button", { name: `${failed} Failed` }).click();
+    await page.getByText(`${failed} of 5,000`).waitFor();
+    expect(await page.locator('[data-machine]:not([data-state="failed"])').count()).toBe(0);
+    await page.getByRole("button", { name: "Clear" }).click();
+    await page.getByRole("searchbox", { name: "Search machines" }).fill("room-250 pc-7");
+    await page.getByText("1 of 5,000").waitFor();
+    expect(new URL(page.url()).hash).toContain("q=room-250+pc-7");
+    expect(faults).toEqual([]);
+  });
+
+  test("a boot storm of 5,000 machines does not block the page", async () => {
+    const started = Date.now();
+    const { page, ingot, faults } = await openConsole(makeLargeFleet(started, 5000));
+    await page.locator("[data-machine]").first().waitFor();
+    const frames = page.evaluate(
+      () =>
+        new Promise<number>((resolve) => {
+          let longest = 0;
+          let last = performance.now();
+          const end = last + 3000;
+          const frame = (now: number): void => {
+            longest = Math.max(longest, now - last);
+            last = now;
+            if (now < end) requestAnimationFrame(frame);
+            else resolve(longest);
+          };
+          requestAnimationFrame(frame);
+        }),
+    );
+    const boot = { bootId: 9, startedAt: new Date(started).toISOString(), bytesRead: 0, bytesWritten: 0 };
+    for (const machine of ingot.fleet.machines.values()) {
+      const stages = [{ stage: "dhcp" as const, at: boot.startedAt }];
+      ingot.emit({ type: "machine", machine: { ...machine, state: "booting", boot: { ...boot, stages } } });
+    }
+    await page.getByRole("button", { name: "5,000 Booting" }).waitFor();
+    process.stderr.write(`console: longest frame while 5,000 machines changed state: ${Math.round(await frames)} ms\n`);
+    expect(faults).toEqual([]);
+  });
+
+  test("a lost connection is said, and what was missed is there when it comes back", async () => {
+    const { page, ingot, server, screenshot } = await openConsole(makeDemoFleet(Date.now()));
+    await page.locator('[data-machine="m2"][data-state="booting"]').waitFor();
+    await server.stop();
+    await page.getByText("Connection lost").waitFor();
+    await screenshot("lost");
+    const machine = ingot.fleet.machines.get("m2");
+    if (machine === undefined) throw new Error("the demo has a machine m2");
+    ingot.fleet.machines.set("m2", { ...machine, state: "up" });
+    await server.start();
+    await page.getByText("Connection lost").waitFor({ state: "detached" });
+    await page.locator('[data-machine="m2"][data-state="up"]').waitFor();
+  });
+
+  test("disks show how they grow, events can be filtered, on a narrow light screen too", async () => {
+    const now = Date.now();
+    const { page, ingot, faults, screenshot } = await openConsole(makeDemoFleet(now), {
+      route: "/disks",
+      width: 390,
+      height: 844,
+      scheme: "light",
+    });
+    await page.getByText("demo-bios").waitFor();
+    const machine = ingot.fleet.machines.get("m2");
+    if (machine === undefined) throw new Error("the demo has a machine m2");
+    ingot.emit({ type: "disk", disk: makeDisk(now, machine, 777 * MiB) });
+    await page.getByText("777 MiB").waitFor();
+    await screenshot("narrow-disks");
+    await page.getByRole("link", { name: "Events" }).click();
+    await page.getByText("up after 48 s").waitFor();
+    await page.getByRole("switch", { name: "Only faults" }).click();
+    await page.getByText("1 event", { exact: true }).waitFor();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+    await screenshot("narrow-events");
+    expect(faults).toEqual([]);
+  });
+});
