@@ -1,4 +1,5 @@
 import { API_ERROR_STATUS, type ApiError, type ApiErrorCode, UploadError } from "@ingot/api";
+import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { ControlError } from "./errors.ts";
 
@@ -21,6 +22,7 @@ export function reportError(error: unknown): ReportedError {
   }
   if (error instanceof UploadError)
     return reported("invalidUpload", error.message, { code: error.code, position: error.position });
+  if (error instanceof HTTPException) return reported(codeOfStatus(error.status), error.message);
   if (isFullDisk(error)) return reported("outOfSpace", "the server's disk is full; nothing was changed");
   return { ...reported("internal", "the server failed; its log says more"), unexpected: true };
 }
@@ -36,6 +38,12 @@ export function reported(
     error: { code, message, ...(details !== undefined && { details }) },
     unexpected: false,
   };
+}
+
+/** What the router itself refuses: bodies that are no JSON, or of another media type. */
+function codeOfStatus(status: number): ApiErrorCode {
+  if (status === API_ERROR_STATUS.unsupportedMediaType) return "unsupportedMediaType";
+  return status === API_ERROR_STATUS.tooLarge ? "tooLarge" : "invalidRequest";
 }
 
 function isFullDisk(error: unknown): boolean {

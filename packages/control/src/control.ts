@@ -165,6 +165,13 @@ export class Control<Device extends OpenDisk> {
     };
   }
 
+  /** Resolves when everything that was begun in the background is done: counting, pruning, sending, writing the history. */
+  async idle(): Promise<void> {
+    await this.#updates.idle();
+    await this.images.settled();
+    await this.events.settled();
+  }
+
   /** Ends the streams, stops the heartbeat and writes what is only in memory. Idempotent. Sessions are closed by their owner before. */
   close(): Promise<void> {
     this.#closing ??= this.#close();

@@ -9,6 +9,7 @@ const machineParameter = z.object({
 });
 
 const listRoute = createRoute({
+  operationId: "listDisks",
   method: "get",
   path: "/disks",
   tags: ["disks"],
@@ -21,6 +22,7 @@ const listRoute = createRoute({
 });
 
 const getRoute = createRoute({
+  operationId: "getDisk",
   method: "get",
   path: "/disks/{machine}",
   tags: ["disks"],
@@ -31,6 +33,7 @@ const getRoute = createRoute({
 });
 
 const resetRoute = createRoute({
+  operationId: "resetDisk",
   method: "post",
   path: "/disks/{machine}/reset",
   tags: ["disks"],
@@ -40,6 +43,7 @@ const resetRoute = createRoute({
 });
 
 const deleteRoute = createRoute({
+  operationId: "removeDisk",
   method: "delete",
   path: "/disks/{machine}",
   tags: ["disks"],

@@ -6,6 +6,7 @@ import { openEventStream } from "./event-stream.ts";
 import { failures, jsonResponse, newRoutes, pageOf, parseEventCursor } from "./route-parts.ts";
 
 const listRoute = createRoute({
+  operationId: "listEvents",
   method: "get",
   path: "/events",
   tags: ["events"],
@@ -29,6 +30,7 @@ const listRoute = createRoute({
 });
 
 const streamRoute = createRoute({
+  operationId: "followEvents",
   method: "get",
   path: "/events/stream",
   tags: ["events"],

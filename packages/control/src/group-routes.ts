@@ -7,6 +7,7 @@ import { failures, jsonBody, jsonResponse, newRoutes, pageOf, pageQuerySchema } 
 const groupParameter = z.object({ name: nameSchema });
 
 const listRoute = createRoute({
+  operationId: "listGroups",
   method: "get",
   path: "/groups",
   tags: ["groups"],
@@ -16,6 +17,7 @@ const listRoute = createRoute({
 });
 
 const getRoute = createRoute({
+  operationId: "getGroup",
   method: "get",
   path: "/groups/{name}",
   tags: ["groups"],
@@ -25,6 +27,7 @@ const getRoute = createRoute({
 });
 
 const putRoute = createRoute({
+  operationId: "putGroup",
   method: "put",
   path: "/groups/{name}",
   tags: ["groups"],
@@ -34,6 +37,7 @@ const putRoute = createRoute({
 });
 
 const deleteRoute = createRoute({
+  operationId: "removeGroup",
   method: "delete",
   path: "/groups/{name}",
   tags: ["groups"],

@@ -28,6 +28,7 @@ const referenceParameter = z.object({
 });
 
 const listRoute = createRoute({
+  operationId: "listImages",
   method: "get",
   path: "/images",
   tags: ["images"],
@@ -37,6 +38,7 @@ const listRoute = createRoute({
 });
 
 const getRoute = createRoute({
+  operationId: "getImage",
   method: "get",
   path: "/images/{reference}",
   tags: ["images"],
@@ -46,6 +48,7 @@ const getRoute = createRoute({
 });
 
 const deleteRoute = createRoute({
+  operationId: "removeImage",
   method: "delete",
   path: "/images/{reference}",
   tags: ["images"],
@@ -56,6 +59,7 @@ const deleteRoute = createRoute({
 });
 
 const uploadRoute = createRoute({
+  operationId: "addImageVersion",
   method: "post",
   path: "/images/{name}/versions",
   tags: ["images"],
@@ -74,6 +78,7 @@ const uploadRoute = createRoute({
 });
 
 const verifyRoute = createRoute({
+  operationId: "verifyImage",
   method: "post",
   path: "/images/{reference}/verify",
   tags: ["images"],
@@ -83,6 +88,7 @@ const verifyRoute = createRoute({
 });
 
 const putTagRoute = createRoute({
+  operationId: "putImageTag",
   method: "put",
   path: "/images/{name}/tags/{tag}",
   tags: ["images"],
@@ -92,6 +98,7 @@ const putTagRoute = createRoute({
 });
 
 const deleteTagRoute = createRoute({
+  operationId: "removeImageTag",
   method: "delete",
   path: "/images/{name}/tags/{tag}",
   tags: ["images"],

@@ -63,6 +63,11 @@ export class LiveUpdates {
   /** Stops ticking; resolves when nothing is under way. Idempotent. */
   async close(): Promise<void> {
     this.#cancel();
+    await this.idle();
+  }
+
+  /** Resolves when nothing is being sent. */
+  async idle(): Promise<void> {
     await this.#sending;
   }
 

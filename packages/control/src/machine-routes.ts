@@ -19,6 +19,7 @@ const machineParameter = z.object({
 });
 
 const listRoute = createRoute({
+  operationId: "listMachines",
   method: "get",
   path: "/machines",
   tags: ["machines"],
@@ -33,6 +34,7 @@ const listRoute = createRoute({
 });
 
 const addRoute = createRoute({
+  operationId: "addMachine",
   method: "post",
   path: "/machines",
   tags: ["machines"],
@@ -42,6 +44,7 @@ const addRoute = createRoute({
 });
 
 const getRoute = createRoute({
+  operationId: "getMachine",
   method: "get",
   path: "/machines/{machine}",
   tags: ["machines"],
@@ -51,6 +54,7 @@ const getRoute = createRoute({
 });
 
 const patchRoute = createRoute({
+  operationId: "changeMachine",
   method: "patch",
   path: "/machines/{machine}",
   tags: ["machines"],
@@ -62,6 +66,7 @@ const patchRoute = createRoute({
 });
 
 const deleteRoute = createRoute({
+  operationId: "removeMachine",
   method: "delete",
   path: "/machines/{machine}",
   tags: ["machines"],

@@ -5,6 +5,7 @@ import type { OpenDisk } from "./disk-keeper.ts";
 import { failures, jsonBody, jsonResponse, newRoutes } from "./route-parts.ts";
 
 const statusRoute = createRoute({
+  operationId: "getStatus",
   method: "get",
   path: "/status",
   tags: ["server"],
@@ -13,6 +14,7 @@ const statusRoute = createRoute({
 });
 
 const settingsRoute = createRoute({
+  operationId: "getSettings",
   method: "get",
   path: "/settings",
   tags: ["server"],
@@ -21,6 +23,7 @@ const settingsRoute = createRoute({
 });
 
 const patchRoute = createRoute({
+  operationId: "changeSettings",
   method: "patch",
   path: "/settings",
   tags: ["server"],

@@ -1,5 +1,7 @@
 import { type Machine, machinePageSchema, machineSchema } from "@ingot/api";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Insertable } from "kysely";
+import type { Tables } from "../src/tables.ts";
 import { ApiClient, type Harness, imageOf, openHarness, scriptFor } from "./harness.ts";
 
 let harness: Harness;
@@ -180,12 +182,20 @@ test("hostile facts are cut and cleaned before they are kept", async () => {
 });
 
 test("5,000 machines are listed page by page, each once", async () => {
-  const macOf = (index: number): string => `5254${index.toString(16).padStart(8, "0")}`;
-  for (let index = 0; index < 5000; index += 1) {
-    await harness.control.machines.identifyOrRegister({
-      mac: macOf(index).replaceAll(/(..)(?!$)/g, "$1:"),
-      firmware: "bios",
-    });
+  const row = (index: number): Insertable<Tables["machines"]> => ({
+    id: `m${index}`,
+    name: `pc-${index.toString(16).padStart(4, "0")}`,
+    firmware: "bios",
+    quirks: "{}",
+    untouched: 1,
+    created_at: "2026-11-22T08:00:00.000Z",
+    state: "new",
+    allocated_boot: 0,
+    current_boot: 0,
+  });
+  for (let start = 0; start < 5000; start += 500) {
+    const rows = Array.from({ length: 500 }, (_value, index) => row(start + index));
+    await harness.db.insertInto("machines").values(rows).execute();
   }
   const names: string[] = [];
   for (let cursor: string | undefined = ""; cursor !== undefined;) {
@@ -199,4 +209,4 @@ test("5,000 machines are listed page by page, each once", async () => {
   expect(names).toHaveLength(5000);
   expect(new Set(names).size).toBe(5000);
   expect(names).toEqual(names.toSorted());
-}, 60_000);
+});
