@@ -29,6 +29,8 @@ const CODEC_SHIFT = 31;
 /** Plain length in sectors minus one: 0 … 2047. The stored length, at most 2^20, has the other 21 bits. */
 const PLAIN_BITS = 11;
 const INITIAL_SLOTS = 2 ** 10;
+const CODE_0 = 0x30;
+const CODE_A = 0x61;
 
 /**
  * The index in memory: 44 bytes per chunk in pages of 16 384 records, found through an open-addressing table of record numbers
@@ -40,6 +42,8 @@ export class ChunkIndex {
   /** Record number + 1; 0 is free. */
   #slots: Uint32Array = new Uint32Array(INITIAL_SLOTS);
   #count = 0;
+  /** The digest that is being looked for. */
+  readonly #wanted = new Uint32Array(8);
   readonly #packs: IndexedPack[] = [];
   readonly #packNumbers = new Map<Digest, number>();
 
@@ -68,7 +72,8 @@ export class ChunkIndex {
 
   /** Record number of a chunk, 0 … size - 1, or -1. Stable for the life of this index. */
   recordOf(digest: Digest): number {
-    return (this.#slots[this.#slotOf(wordsOf(digest))] ?? 0) - 1;
+    readDigest(digest, this.#wanted);
+    return (this.#slots[this.#slotOf(this.#wanted)] ?? 0) - 1;
   }
 
   /** Where the chunk is. */
@@ -108,7 +113,8 @@ export class ChunkIndex {
   }
 
   #set(packNumber: number, entry: PackEntry): void {
-    const words = wordsOf(entry.digest);
+    const words = this.#wanted;
+    readDigest(entry.digest, words);
     let slot = this.#slotOf(words);
     let record = (this.#slots[slot] ?? 0) - 1;
     if (record < 0) {
@@ -164,13 +170,16 @@ export class ChunkIndex {
   }
 }
 
-/** Words are big-endian, so that the hex digits of a digest are those of its words. */
-function wordsOf(digest: Digest): Uint32Array {
-  const words = new Uint32Array(8);
-  const bytes = Uint8Array.fromHex(digest);
-  const view = new DataView(bytes.buffer);
-  for (let i = 0; i < 8; i++) words[i] = view.getUint32(i * 4);
-  return words;
+/** The digest as eight words, its first hex digits in the top bits of the first: 64 steps, and nothing allocated. */
+function readDigest(digest: Digest, words: Uint32Array): void {
+  for (let word = 0; word < 8; word++) {
+    let value = 0;
+    for (let i = word * 8; i < word * 8 + 8; i++) {
+      const code = digest.charCodeAt(i);
+      value = (value << 4) | (code < CODE_A ? code - CODE_0 : code - CODE_A + 10);
+    }
+    words[word] = value;
+  }
 }
 
 function digestOf(page: Uint32Array, at: number): Digest {

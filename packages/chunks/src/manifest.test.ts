@@ -118,6 +118,14 @@ describe("manifest", () => {
     expect(() => encodeManifest({ ...SMALL, sizeBytes, extents })).toThrow(DecodeError);
   });
 
+  it("refuses digests made to collide in its tables, soon", () => {
+    const extents = Array.from({ length: 50_000 }, (_, i): Extent => {
+      const digest = parseDigest(`77777777${i.toString(16).padStart(56, "0")}`);
+      return { kind: "chunk", offset: i * 512, length: 512, digest };
+    });
+    expect(() => encodeManifest({ ...SMALL, sizeBytes: extents.length * 512, extents })).toThrow(DecodeError);
+  });
+
   it("decodes what it encodes, and never crashes on changed bytes", () => {
     const anyExtent = fc.record({
       kind: fc.constantFrom("chunk", "zero", "dontCare"),

@@ -99,6 +99,20 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       expect((await store.stats()).packBytes).toBe(0);
     });
 
+    it("records what the partition table says", async () => {
+      const { store } = await openOne();
+      const image = makeImage([{ kind: "zero", bytes: 4 * MIB }]);
+      // One active partition of type 0x83, sectors 2048 to 4095.
+      image.set([0x80, 0, 0, 0, 0x83, 0, 0, 0, 0, 8, 0, 0, 0, 8, 0, 0], 446);
+      image.set([0x55, 0xaa], 510);
+      const { manifestId } = await store.importImage(sparseSourceOf(image));
+      expect((await store.readManifest(manifestId)).partitions).toEqual({
+        scheme: "mbr",
+        diskId: "00000000",
+        partitions: [{ number: 1, type: "83", firstLba: 2048, sectorCount: 2048, attributes: 0x80n, name: "" }],
+      });
+    });
+
     it("keeps a chunk once, inside an image and across images", async () => {
       const { store } = await openOne();
       const once = await store.importImage(sourceOf(makeImage([PROGRAMS])));
