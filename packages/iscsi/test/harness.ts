@@ -1,4 +1,5 @@
 import { concatBytes } from "@ingot/wire";
+import { expect } from "vitest";
 import { BufferPool } from "../src/iscsi/buffer-pool.ts";
 import { Connection } from "../src/iscsi/connection.ts";
 import type { Transport } from "../src/iscsi/output.ts";
@@ -140,5 +141,13 @@ export function write10(lba: number, blocks: number): number[] {
 
 /** Bytes that differ from block to block. */
 export function pattern(length: number, seed = 1): Uint8Array {
-  return Uint8Array.from({ length }, (_, i) => (i * 7 + (i >>> 9) * 13 + seed) & 0xff);
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) bytes[i] = i * 7 + (i >>> 9) * 13 + seed;
+  return bytes;
+}
+
+/** Compares long byte arrays; `toEqual` looks at every element by itself, which takes seconds. */
+export function expectBytes(actual: Uint8Array | undefined, expected: Uint8Array): void {
+  expect(actual?.length).toBe(expected.length);
+  expect(Buffer.compare(actual ?? new Uint8Array(0), expected)).toBe(0);
 }

@@ -1,7 +1,7 @@
 import { concatBytes } from "@ingot/wire";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Harness, pattern, read10, READS } from "../../test/harness.ts";
+import { expectBytes, Harness, pattern, read10, READS } from "../../test/harness.ts";
 import { pdu, withDigests } from "../../test/initiator.ts";
 import { MemoryDevice } from "../../test/memory-device.ts";
 import { SlowDevice } from "../../test/slow-device.ts";
@@ -21,7 +21,7 @@ test("a short read is one Data-In with GOOD in it", async () => {
   // F and S; DataSN 0, offset 0, residual 0; StatSN follows the login's 0.
   expect(reply).toMatchObject({ opcode: 0x25, flags: 0x81, itt, ttt: 0xffff_ffff, statSN: 1, expCmdSN: 2, words: [0, 0, 0] });
   expect(reply?.header[3]).toBe(0);
-  expect(reply?.data).toEqual(device.bytes.slice(3 * 512, 3 * 512 + 4096));
+  expectBytes(reply?.data, device.bytes.slice(3 * 512, 3 * 512 + 4096));
 });
 
 test("iPXE's read: 8 KiB pieces, F at the end of the transfer only, S with it", async () => {
@@ -61,7 +61,7 @@ test("whatever the sizes, the data is right and in order", async () => {
         const command = pdu("scsiCommand", { itt: 1, cmdSN: 1, cdb, word20: blocks * 512, flags: READS });
         connection.send(withDigests(command, connection.digests));
         const replies = await connection.receive();
-        expect(concatBytes(replies.map((reply) => reply.data))).toEqual(device.bytes.slice(lba * 512, (lba + blocks) * 512));
+        expectBytes(concatBytes(replies.map((reply) => reply.data)), device.bytes.slice(lba * 512, (lba + blocks) * 512));
         expect(replies.map((reply) => reply.words[0])).toEqual(replies.map((_, i) => i));
         expect(replies.filter((reply) => (reply.flags & 1) !== 0)).toHaveLength(1);
         expect(Math.max(...replies.map((reply) => reply.data.length))).toBeLessThanOrEqual(segment);
@@ -81,7 +81,7 @@ test.each([
   connection.command(read10(0, blocks), { flags: READS, expected });
   const [reply] = await connection.receive();
   expect(reply).toMatchObject({ opcode: 0x25, flags, words: [0, 0, residual] });
-  expect(reply?.data).toEqual(pattern(length));
+  expectBytes(reply?.data, pattern(length));
 });
 
 test("READ where nothing is expected: GOOD with an overflow", async () => {
@@ -100,13 +100,13 @@ test("slow reads overtake each other, their PDUs do not mix", async () => {
   device.waiting.splice(1, 1)[0]?.finish();
   const [early] = await connection.receive();
   expect(early).toMatchObject({ itt: second, flags: 0x81, statSN: 1 });
-  expect(early?.data).toEqual(device.memory.bytes.slice(51_200, 55_296));
+  expectBytes(early?.data, device.memory.bytes.slice(51_200, 55_296));
   device.go();
   await connection.receive().then(([piece]) => expect(piece).toMatchObject({ itt: first, flags: 0x00 }));
   device.go();
   const [last] = await connection.receive();
   expect(last).toMatchObject({ itt: first, flags: 0x81, statSN: 2, words: [1, 4096, 0] });
-  expect(last?.data).toEqual(device.memory.bytes.slice(4096, 8192));
+  expectBytes(last?.data, device.memory.bytes.slice(4096, 8192));
 });
 
 test.each(["at once", "later"])("a device that fails %s: MEDIUM ERROR, no data, and the session lives", async (when) => {

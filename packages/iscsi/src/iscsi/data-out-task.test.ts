@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Harness, pattern, write10, WRITES } from "../../test/harness.ts";
+import { expectBytes, Harness, pattern, write10, WRITES } from "../../test/harness.ts";
 import type { TestConnection } from "../../test/harness.ts";
 import { pdu } from "../../test/initiator.ts";
 import type { ReceivedPdu } from "../../test/initiator.ts";
@@ -39,7 +39,7 @@ test("immediate data is enough for a short write", async () => {
   const data = pattern(4096);
   connection.command(write10(8, 8), { flags: WRITES, expected: 4096, data });
   expect(await connection.receive()).toMatchObject([good]);
-  expect(device.bytes.slice(4096, 8192)).toEqual(data);
+  expectBytes(device.bytes.slice(4096, 8192), data);
 });
 
 test("iPXE's write: one R2T, then PDUs of 512 bytes", async () => {
@@ -51,7 +51,7 @@ test("iPXE's write: one R2T, then PDUs of 512 bytes", async () => {
   expect(r2t).toMatchObject({ opcode: 0x31, flags: 0x80, itt, statSN: 1, words: [0, 0, 131_072] });
   connection.send(...burst(itt, r2t?.ttt ?? 0, data, 0, data.length, 512));
   expect(await connection.receive()).toMatchObject([{ ...good, statSN: 1, words: [1, 0, 0] }]);
-  expect(device.bytes.slice(0, data.length)).toEqual(data);
+  expectBytes(device.bytes.slice(0, data.length), data);
 });
 
 test("Linux's write: immediate and unsolicited data to FirstBurstLength, then several R2Ts at a time", async () => {
@@ -71,7 +71,7 @@ test("Linux's write: immediate and unsolicited data to FirstBurstLength, then se
   for (const { ttt, words } of r2ts.toReversed()) connection.send(...burst(itt, ttt, data, words[1], words[2], 50_000));
   const last = await feed(connection, data, 65_536);
   expect(last).toMatchObject({ opcode: 0x21, flags: 0x80 });
-  expect(device.bytes.slice(0, data.length)).toEqual(data);
+  expectBytes(device.bytes.slice(0, data.length), data);
 });
 
 test("whatever was agreed on, what is written is what was sent", async () => {
@@ -111,7 +111,7 @@ test("whatever was agreed on, what is written is what was sent", async () => {
         const last = await feed(connection, data, piece);
         expect(last).toMatchObject({ opcode: 0x21, flags: 0x80 });
         expect(last.header[3]).toBe(0);
-        expect(memory.bytes.slice(512, 512 + data.length)).toEqual(data);
+        expectBytes(memory.bytes.slice(512, 512 + data.length), data);
       },
     ),
     { numRuns: 40 },
@@ -255,8 +255,8 @@ test("GOOD waits for a slow device; data that arrived is not changed by what arr
   connection.send(...burst(other, next?.ttt ?? 0, pattern(8192, 99), 0, 8192, 512));
   device.go();
   expect(await connection.receive()).toMatchObject([{ itt }, { itt: other }]);
-  expect(device.memory.bytes.slice(0, 8192)).toEqual(data);
-  expect(device.memory.bytes.slice(8192, 16_384)).toEqual(pattern(8192, 99));
+  expectBytes(device.memory.bytes.slice(0, 8192), data);
+  expectBytes(device.memory.bytes.slice(8192, 16_384), pattern(8192, 99));
 });
 
 test("a read-only disk refuses writes and says so", async () => {
