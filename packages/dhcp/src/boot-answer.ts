@@ -55,7 +55,7 @@ export function bootFieldsOf(
   options.set(OptionCode.bootFileName, textValue(answer.bootFile));
 
   if (bootClass === "HTTPClient") {
-    // UEFI 2.10 §24.7.2.3: the class must come back, and the boot file is a URL, so no other server is named.
+    // UEFI 2.10, "HTTP Boot", DHCP usage: the class must come back, and the boot file is a URL, so no other server is named.
     options.set(OptionCode.vendorClass, textValue("HTTPClient"));
     return { siaddr: NO_ADDRESS, sname: "", file, options };
   }

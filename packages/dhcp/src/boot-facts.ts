@@ -18,7 +18,7 @@ export interface BootFacts {
   readonly vendorClass: string | undefined;
   /** Option 77, in either of its forms; empty when absent. */
   readonly userClasses: readonly string[];
-  /** Option 93, in the client's order of preference; empty when absent. Compare by number (RFC 4578 erratum 4625). */
+  /** Option 93, in the client's order of preference; empty when absent. Compare by number (RFC 4578, erratum 4624). */
   readonly architectures: readonly number[];
   /** Option 94. */
   readonly networkInterface: NetworkInterfaceVersion | undefined;

@@ -3,7 +3,7 @@ import { MessageType } from "./message-type.ts";
 import { FLAG_BROADCAST, NO_ADDRESS } from "./packet.ts";
 import type { DhcpPacket } from "./packet.ts";
 
-/** DHCP's own ports and the one of PXE boot servers (RFC 2131 §4.1, PXE 2.1 §2.2.1). */
+/** DHCP's own ports and the one of PXE boot servers (RFC 2131 §4.1, PXE 2.1 §2.2). */
 export const Port = { server: 67, client: 68, bootServer: 4011 } as const;
 
 /** Where an answer goes. */

@@ -8,7 +8,7 @@ export const OptionCode = {
   domainName: 15,
   rootPath: 17,
   broadcastAddress: 28,
-  /** Vendor-specific information; PXE puts its own sub-options here (PXE 2.1 §2.2.3). */
+  /** Vendor-specific information; PXE puts its own sub-options here (PXE 2.1 §2.2). */
   vendorSpecific: 43,
   requestedAddress: 50,
   leaseTime: 51,

@@ -88,7 +88,7 @@ test.each([
   expect(readMachineUuid(optionsOf({ 97: bytes }))).toBeUndefined();
 });
 
-test("PXE 2.1 §2.2.3: discovery control 8 says to use the boot file; the client's boot item comes back", () => {
+test("PXE 2.1 §2.2: discovery control 8 says to use the boot file; the client's boot item comes back", () => {
   expect(encodeUseBootFile(undefined)).toEqual(Uint8Array.of(6, 1, 8, 255));
   expect(encodeUseBootFile(Uint8Array.of(71, 4, 0, 0, 0, 1, 255))).toEqual(
     Uint8Array.of(6, 1, 8, 71, 4, 0, 0, 0, 1, 255),

@@ -16,7 +16,7 @@ export interface ProxyDeps {
 }
 
 /**
- * The proxyDHCP decision about one message on port 67 (PXE 2.1 §2.2.2): a DISCOVER of a boot client gets an offer
+ * The proxyDHCP decision about one message on port 67 (PXE 2.1 §2.2): a DISCOVER of a boot client gets an offer
  * without an address, beside the one of the real DHCP server; everything else is that server's business.
  * Throws `DecodeError` for a malformed message.
  */
@@ -42,7 +42,7 @@ export function decideProxy(request: DhcpPacket, deps: ProxyDeps): Decision {
 }
 
 /**
- * The boot server's decision about one message on port 4011 (PXE 2.1 §2.2.4): the client, which has its address by now,
+ * The boot server's decision about one message on port 4011 (PXE 2.1 §2.2): the client, which has its address by now,
  * asks for its boot file and is answered at the address and port it asked from.
  * Throws `DecodeError` for a malformed message.
  */
@@ -50,7 +50,7 @@ export function decideBootServer(request: DhcpPacket, deps: ProxyDeps): Decision
   const refusal = refuseAtTheDoor(request);
   if (refusal !== undefined) return refusal;
   const type = messageTypeOf(request);
-  // Firmware sends REQUEST; PXE 2.1 §2.2.4 also knows INFORM here.
+  // Firmware sends REQUEST; PXE 2.1 §2.2 also knows INFORM here.
   if (type !== MessageType.request && type !== MessageType.inform)
     return ignored(request, type, "unexpected-message-type");
   const facts = bootFactsOf(request);

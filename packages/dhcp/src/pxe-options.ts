@@ -4,7 +4,7 @@ import { OptionCode } from "./option-code.ts";
 import type { OptionMap } from "./options.ts";
 import { decodeSubOptions, encodeSubOptions } from "./sub-options.ts";
 
-/** Sub-options of option 43 when the vendor class is `PXEClient` (PXE 2.1 §2.2.3, RFC 4578 keeps them out). */
+/** Sub-options of option 43 when the vendor class is `PXEClient` (PXE 2.1 §2.2, RFC 4578 keeps them out). */
 const PxeSubOption = { discoveryControl: 6, bootItem: 71 } as const;
 
 /** Bit 3 of discovery control: do not look for boot servers, take the boot file of this offer. */
@@ -52,7 +52,7 @@ export function readMachineUuid(options: OptionMap): Uuid | undefined {
 
 /**
  * The option 43 that tells a PXE client to load the boot file of this very answer; `request` is the client's own
- * option 43, whose boot item (a menu choice, PXE 2.1 §2.2.3) must come back in the answer of a boot server.
+ * option 43, whose boot item (a menu choice, PXE 2.1 §2.2) must come back in the answer of a boot server.
  */
 export function encodeUseBootFile(request: Uint8Array | undefined): Uint8Array {
   const rules = { padAndEnd: true };

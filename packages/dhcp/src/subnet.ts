@@ -75,7 +75,7 @@ export function validateSubnets(subnets: readonly SubnetConfig[], serverAddress:
 }
 
 /** `10.0.0.0/24`, with the host bits cleared. */
-export function nameOfSubnet(subnet: SubnetConfig): string {
+function nameOfSubnet(subnet: SubnetConfig): string {
   return `${networkAddressOf(subnet.network)}/${subnet.network.prefixLength}`;
 }
 

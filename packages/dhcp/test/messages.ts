@@ -1,7 +1,7 @@
 import { ipv4ToBytes, macToBytes, parseIpv4, parseMac } from "@ingot/wire";
 import type { Ipv4 } from "@ingot/wire";
-import { MessageType, NO_ADDRESS, Op, OptionCode, chaddrFrom } from "../src/index.ts";
-import type { DhcpPacket, OptionMap } from "../src/index.ts";
+import { NO_ADDRESS, Op, OptionCode, chaddrFrom } from "../src/index.ts";
+import type { DhcpPacket, MessageType, OptionMap } from "../src/index.ts";
 
 /** A client's message for tests: what is not given is empty, as in a DISCOVER of a client without an address. */
 export function clientMessage(

@@ -3,7 +3,7 @@ export const Architecture = {
   biosX86: 0,
   uefiIa32: 6,
   uefiX64: 7,
-  /** "EFI byte code" by IANA. RFC 4578's text and its erratum swap it with 7, and so does firmware: both mean x64. */
+  /** "EFI byte code" by IANA and RFC 4578's erratum 4624; x64 by RFC 4578's text, and so by some firmware. No byte-code machine boots. */
   uefiEbc: 9,
   uefiArm32: 10,
   uefiArm64: 11,
