@@ -50,12 +50,12 @@ export async function readImage(source: ImageSource, sink: ChunkSink, options: I
   };
   throwIfAborted(signal, "the import");
   for await (const { offset, bytes } of abortable(source.data, signal)) {
-    if (offset < head.length) head.set(bytes.subarray(0, head.length - offset), offset);
     for (let at = 0; at < bytes.length; at += MAX_CHUNK_BYTES) {
       const slice = bytes.subarray(at, at + MAX_CHUNK_BYTES);
       await take(chunker.push(offset + at, slice));
       report(offset + at + slice.length);
     }
+    if (offset < head.length) head.set(bytes.subarray(0, head.length - offset), offset);
   }
   await take(chunker.finish());
   const digests = await sink.finish();

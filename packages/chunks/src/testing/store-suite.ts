@@ -161,6 +161,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       ["an empty image", { sizeBytes: 0, data: ranges([]) }, "invalid-source"],
       ["a size that is no multiple of 512", { sizeBytes: 1000, data: ranges([]) }, "invalid-source"],
       ["a size beyond all limits", { sizeBytes: 2 ** 51, data: ranges([]) }, "too-large"],
+      ["data before the start", { sizeBytes: 4096, data: ranges([{ offset: -512, bytes }]) }, "invalid-source"],
       ["data beyond the end", { sizeBytes: 4096, data: ranges([{ offset: 512, bytes }]) }, "invalid-source"],
       [
         "data out of order",
