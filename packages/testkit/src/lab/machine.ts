@@ -71,7 +71,6 @@ export class Machine implements AsyncDisposable {
       partial = rest;
       this.console.append(plain);
     });
-    this.#serial.on("error", () => undefined);
     this.#process.ended.then(
       (end) => this.console.end(`QEMU ended with ${end.signal ?? `status ${end.code}`} ${end.stderr.trim()}`.trim()),
       (error: unknown) => this.console.end(String(error)),
@@ -88,7 +87,10 @@ export class Machine implements AsyncDisposable {
     return this.console.waitFor(pattern, options);
   }
 
-  /** Types on the serial console; "\n" is Enter. */
+  /**
+   * Types on the serial console; "\n" is Enter. A BIOS keeps 15 keys that nothing has read yet and drops the rest, so
+   * longer texts suit operating systems only.
+   */
   type(text: string): void {
     this.#serial.write(text.replaceAll("\n", "\r"), "latin1");
   }

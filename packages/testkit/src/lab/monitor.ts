@@ -21,7 +21,8 @@ function tryConnect(path: string): Promise<Socket | undefined> {
   return new Promise((resolve, reject) => {
     const socket = createConnection(path);
     socket.once("connect", () => {
-      socket.removeAllListeners("error");
+      // A broken connection shows as "close"; QEMU may end before anyone listens for that.
+      socket.removeAllListeners("error").on("error", () => undefined);
       resolve(socket);
     });
     socket.once("error", (error: NodeJS.ErrnoException) => {
@@ -50,7 +51,6 @@ export class Monitor {
     this.#socket = socket;
     socket.setEncoding("utf8");
     socket.on("data", (text: string) => this.#receive(text));
-    socket.on("error", () => undefined);
     socket.on("close", () => {
       for (const pending of this.#pending.values()) {
         pending.reject(new LabError("ended", `machine ended before it answered ${pending.command}`));

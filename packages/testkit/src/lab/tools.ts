@@ -7,6 +7,7 @@ export const debianPackageOf: Readonly<Record<string, string>> = {
   ip: "iproute2",
   "qemu-system-x86_64": "qemu-system-x86",
   mmdebstrap: "mmdebstrap",
+  debugfs: "e2fsprogs",
   mke2fs: "e2fsprogs",
   sfdisk: "fdisk",
   mformat: "mtools",

@@ -1,1 +1,2 @@
 export { buildGoldenImage, type BuildOptions, type GoldenImage } from "./build.ts";
+export { buildSecondRelease } from "./second-release.ts";
