@@ -37,6 +37,8 @@ export interface ControlDeps<Device extends OpenDisk> {
   readonly keeper: DiskKeeper<Device>;
   readonly network: BootNetwork;
   readonly version: string;
+  /** Default true. False for a command that opens the data for a moment: no heartbeat, and no start or stop in the history. */
+  readonly isServer?: boolean | undefined;
   /** Asked for each status. */
   readonly facts: () => Promise<ServerFacts>;
   /** Told of failures that no caller waits for. */
@@ -100,8 +102,10 @@ export class Control<Device extends OpenDisk> {
       if (records.length < machinesPerPage) break;
       after = records.at(-1)?.row.name;
     }
-    await control.events.record({ kind: "server.started", message: `Ingot ${deps.version} started` });
-    control.#updates.start();
+    if (deps.isServer !== false) {
+      await control.events.record({ kind: "server.started", message: `Ingot ${deps.version} started` });
+      control.#updates.start();
+    }
     return control;
   }
 
@@ -183,7 +187,9 @@ export class Control<Device extends OpenDisk> {
     this.hub.close();
     await this.images.settled();
     await this.#tracker.close();
-    await this.events.record({ kind: "server.stopped", message: `Ingot ${this.version} stopped` });
+    if (this.#deps.isServer !== false) {
+      await this.events.record({ kind: "server.stopped", message: `Ingot ${this.version} stopped` });
+    }
     await this.events.settled();
   }
 }
@@ -230,6 +236,7 @@ async function assemble<Device extends OpenDisk>(
     hub,
     portal: `${network.disk.address}:${network.disk.port}`,
     growthOf: (machineId) => updates.growthOf(machineId),
+    onChange: (machineId) => updates.markDisk(machineId),
   });
   const updates = new LiveUpdates({
     clock,

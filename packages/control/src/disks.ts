@@ -18,7 +18,7 @@ import { type ResolvedVersion, resolveImage } from "./image-references.ts";
 import type { Inventory } from "./inventory.ts";
 import { MAX_SESSIONS_PER_MACHINE } from "./limits.ts";
 import type { LiveHub } from "./live-hub.ts";
-import type { MachineRecord } from "./machine-store.ts";
+import { listMachines, type MachineRecord } from "./machine-store.ts";
 import { effectiveOf } from "./machine-view.ts";
 import { KeyedMutex } from "./mutex.ts";
 import type { ServerSettings } from "./server-settings.ts";
@@ -59,14 +59,20 @@ export interface DisksDeps<Device extends OpenDisk> {
   readonly hub: LiveHub;
   readonly portal: string;
   readonly growthOf: (machineId: string) => readonly DiskGrowth[];
+  /** Called when sessions came or went. */
+  readonly onChange: (machineId: string) => void;
 }
 
 type Binding = Selectable<DisksTable>;
+
+/** A broken disk fails thousands of reads; the history needs to know of it once in a while. */
+const failureEveryMs = 60_000;
 
 /** The machines' disks: which version each is over, who has it open, and when changes are thrown away. */
 export class Disks<Device extends OpenDisk> {
   readonly #deps: DisksDeps<Device>;
   readonly #mutex = new KeyedMutex();
+  readonly #failedMs = new Map<string, number>();
 
   constructor(deps: DisksDeps<Device>) {
     this.#deps = deps;
@@ -96,13 +102,14 @@ export class Disks<Device extends OpenDisk> {
   async list(query: { readonly limit: number; readonly after?: string | undefined }): Promise<Disk[]> {
     const disks: Disk[] = [];
     for (let { after } = query; disks.length < query.limit;) {
-      const machines = await this.#deps.inventory.list({ limit: query.limit, after });
-      for (const machine of machines) {
-        after = machine.name;
-        const disk = await this.#view(await this.#deps.inventory.record(machine.id));
-        if (disk !== undefined && disks.length < query.limit) disks.push(disk);
+      const records = await listMachines(this.#deps.db, { limit: query.limit, after });
+      for (const record of records) {
+        after = record.row.name;
+        const disk = await this.#view(record);
+        if (disk !== undefined) disks.push(disk);
+        if (disks.length === query.limit) break;
       }
-      if (machines.length < query.limit) break;
+      if (records.length < query.limit) break;
     }
     return disks;
   }
@@ -151,6 +158,15 @@ export class Disks<Device extends OpenDisk> {
     await this.#deps.inventory.remove(record);
   }
 
+  /** Notes that a machine did not get what it read or wrote; the boot has failed unless it comes further. At most one event a minute for each machine. */
+  async recordFailure(machineId: string, reason: string): Promise<void> {
+    const nowMs = this.#deps.clock.now();
+    if (nowMs - (this.#failedMs.get(machineId) ?? -Infinity) < failureEveryMs) return;
+    this.#failedMs.set(machineId, nowMs);
+    this.#deps.tracker.record(machineId, { kind: "failure", reason });
+    await this.#deps.events.record({ kind: "disk.failed", machine: machineId, message: reason });
+  }
+
   /** How many overlays there are, and what they take. */
   async totals(): Promise<{ readonly disks: number; readonly overlayBytes: number }> {
     const rows = await this.#deps.db.selectFrom("disks").select("machine_id").execute();
@@ -192,7 +208,10 @@ export class Disks<Device extends OpenDisk> {
       throw new ControlError("busy", `machine ${record.row.name}: has ${MAX_SESSIONS_PER_MACHINE} sessions already`);
     }
     const binding = await this.#prepare(machineId, decision, bound, wanted);
-    const device = await keeper.open(machineId, binding.manifest_id);
+    const device = await keeper.open(machineId, binding.manifest_id).catch(async (error: unknown) => {
+      await this.recordFailure(machineId, `its disk could not be opened: ${messageOf(error)}`);
+      throw error;
+    });
     const session = new Session({
       machineId,
       bootId: decision.bootId,
@@ -209,6 +228,7 @@ export class Disks<Device extends OpenDisk> {
       initiator: login.initiator,
       sessions: sessions.add(session),
     });
+    this.#deps.onChange(machineId);
     await this.#reportStart(record, decision, binding, mode);
     await db
       .updateTable("machines")
@@ -284,6 +304,7 @@ export class Disks<Device extends OpenDisk> {
     if (left === undefined) return;
     tracker.record(machineId, { kind: "transfer", ...session.take() });
     tracker.record(machineId, { kind: "logout", sessions: left });
+    this.#deps.onChange(machineId);
     if (left > 0) return;
     await this.#mutex.run(machineId, async () => {
       if (sessions.of(machineId).length === 0) await keeper.release(machineId);
@@ -362,6 +383,10 @@ export class Disks<Device extends OpenDisk> {
       history: this.#deps.growthOf(row.id),
     };
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function labelOf(version: { readonly image: string; readonly version: number }): string {

@@ -39,6 +39,7 @@ export class LiveUpdates {
   readonly #deps: LiveUpdatesDeps;
   /** Machines to publish, oldest change first. */
   readonly #dirty = new Set<string>();
+  readonly #dirtyDisks = new Set<string>();
   readonly #rates = new Map<string, { read: number; written: number }>();
   readonly #growth = new Map<string, { bootId: number; points: DiskGrowth[] }>();
   #total: TotalTraffic = { readBytesPerSecond: 0, writtenBytesPerSecond: 0, bytesRead: 0, bytesWritten: 0 };
@@ -74,6 +75,11 @@ export class LiveUpdates {
   /** Notes that a machine changed. */
   markMachine(id: string): void {
     this.#dirty.add(id);
+  }
+
+  /** Notes that the sessions of a machine's disk changed. */
+  markDisk(machineId: string): void {
+    this.#dirtyDisks.add(machineId);
   }
 
   /** Traffic of all machines together, as of the last tick. */
@@ -151,16 +157,18 @@ export class LiveUpdates {
     const ids = [...this.#dirty].slice(0, listening ? MAX_UPDATES_PER_TICK : undefined);
     for (const id of ids) this.#dirty.delete(id);
     if (listening && ids.length > 0) await this.#deps.publishMachines(ids);
+    const disks = [...this.#dirtyDisks].slice(0, listening ? MAX_UPDATES_PER_TICK : undefined);
+    for (const machineId of disks) this.#dirtyDisks.delete(machineId);
+    if (listening) for (const machineId of disks) await this.#deps.publishDisk(machineId);
     if (!sample) return;
     for (const machineId of this.#deps.sessions.machineIds()) {
-      const grew = await this.#sampleGrowth(machineId);
-      if (listening && grew) await this.#deps.publishDisk(machineId);
+      if (await this.#sampleGrowth(machineId)) this.#dirtyDisks.add(machineId);
     }
     if (listening) await this.#deps.publishStatus();
   }
 
   async #sampleGrowth(machineId: string): Promise<boolean> {
-    const bootId = Math.max(...this.#deps.sessions.of(machineId).map((session) => session.bootId));
+    const bootId = Math.max(0, ...this.#deps.sessions.of(machineId).map((session) => session.bootId));
     const overlayBytes = await this.#deps.overlayBytes(machineId);
     const known = this.#growth.get(machineId);
     const growth = known?.bootId === bootId ? known : { bootId, points: [] };
