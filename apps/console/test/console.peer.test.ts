@@ -190,7 +190,23 @@ describe.skipIf(skip)("the console in Chromium", () => {
     expect(faults).toEqual([]);
   });
 
-  test("a boot storm of 5,000 machines does not block the page", async () => {
+  test("the wall shows the whole fleet at one glance, and a field opens its machine", async () => {
+    const { page, faults, screenshot } = await openConsole(makeLargeFleet(Date.now(), 5000), {
+      route: "/machines?view=wall",
+      width: 1920,
+      height: 1080,
+    });
+    const wall = page.getByLabel("5,000 machines in 200 groups");
+    await wall.waitFor();
+    await screenshot("wall");
+    await wall.hover({ position: { x: 4, y: 20 } });
+    await page.locator(".wall-foot").getByText("room-100-pc-1", { exact: true }).waitFor();
+    await wall.click({ position: { x: 4, y: 20 } });
+    await page.getByRole("dialog").getByText("room-100-pc-1", { exact: true }).waitFor();
+    expect(faults).toEqual([]);
+  });
+
+  test("a boot storm of 5,000 machines arrives on the board", async () => {
     const started = Date.now();
     const { page, ingot, faults } = await openConsole(makeLargeFleet(started, 5000));
     await page.locator("[data-machine]").first().waitFor();

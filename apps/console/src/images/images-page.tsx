@@ -26,7 +26,7 @@ export function ImagesPage(): ReactElement {
             what: "Add a disk as it is: raw, any size, holes cost nothing",
             text: "ingot image add debian13 debian13.raw",
           },
-          { what: "Let every machine boot it that has no image of its own", text: "ingot machine set --help" },
+          { what: "Then give it to a machine", text: "ingot machine set pc-01 --image debian13" },
         ]}
       >
         <p>A golden image is the disk that many machines share. Each machine keeps only what it changes.</p>

@@ -1,4 +1,4 @@
-import { Button, Select, TextInput } from "@mantine/core";
+import { Button, SegmentedControl, Select, TextInput } from "@mantine/core";
 import { useHotkeys } from "@mantine/hooks";
 import { IconSearch, IconX } from "@tabler/icons-react";
 import { type ReactElement, useMemo, useRef } from "react";
@@ -14,6 +14,7 @@ import { MachineDrawer } from "./machine-drawer.tsx";
 import { countByState, countByStation, selectMachines, type Sort } from "./machine-selection.ts";
 import { MachinePanels } from "./machine-panels.tsx";
 import { MachineSummary } from "./machine-summary.tsx";
+import { MachineWall } from "./machine-wall.tsx";
 import { type SelectionControl, useSelection } from "./use-selection.ts";
 import "./machines-page.css";
 
@@ -47,6 +48,8 @@ export function MachinesPage(): ReactElement {
             </Button>
           </p>
         </Empty>
+      ) : control.view === "wall" ? (
+        <MachineWall ids={ids} />
       ) : (
         <MachineBoard
           ids={ids}
@@ -58,7 +61,7 @@ export function MachinesPage(): ReactElement {
           stationCounts={stationCounts}
         />
       )}
-      {ids.length <= MOST_PANELS && <MachinePanels ids={ids} />}
+      {ids.length <= MOST_PANELS && control.view === "rows" && <MachinePanels ids={ids} />}
       <MachineDrawer machineId={machineId} />
     </div>
   );
@@ -114,6 +117,16 @@ function Toolbar(props: {
           { value: "state", label: "By state" },
           { value: "traffic", label: "By disk traffic" },
           { value: "event", label: "By last event" },
+        ]}
+      />
+      <SegmentedControl
+        className="machines-view"
+        aria-label="View"
+        value={control.view}
+        onChange={control.setView}
+        data={[
+          { value: "rows", label: "Rows" },
+          { value: "wall", label: "Wall" },
         ]}
       />
       {filtered && (

@@ -13,6 +13,9 @@ export interface SelectionControl {
   readonly setGroup: (group: string | undefined) => void;
   readonly setStation: (station: Station | undefined) => void;
   readonly setSort: (sort: Sort) => void;
+  /** All machines as rows, or as a wall of small fields. */
+  readonly view: "rows" | "wall";
+  readonly setView: (view: string) => void;
   readonly clear: () => void;
 }
 
@@ -40,6 +43,8 @@ export function useSelection(): SelectionControl {
     setGroup: (group) => set("group", group),
     setStation: (station) => set("at", station),
     setSort: (sort) => set("sort", sort === "name" ? undefined : sort),
+    view: params.get("view") === "wall" ? "wall" : "rows",
+    setView: (view) => set("view", view === "wall" ? view : undefined),
     clear: () =>
       change((next) => {
         for (const key of ["q", "state", "group", "at"]) next.delete(key);
