@@ -64,8 +64,9 @@ export function bootFieldsOf(
   const askAgain = answer.style === "port4011" && carrier === "proxy-offer";
   const plain = answer.style === "port4011" && carrier === "dhcp";
   if (!plain) options.set(OptionCode.vendorClass, textValue("PXEClient"));
-  if (!plain && !askAgain)
-    options.set(OptionCode.vendorSpecific, encodeUseBootFile(request.options.get(OptionCode.vendorSpecific)));
+  // Only a boot server's client has chosen from a menu; what others put into option 43 need not be PXE's.
+  const choice = carrier === "boot-server-ack" ? request.options.get(OptionCode.vendorSpecific) : undefined;
+  if (!plain && !askAgain) options.set(OptionCode.vendorSpecific, encodeUseBootFile(choice));
   const machineIdentifier = request.options.get(OptionCode.clientMachineIdentifier);
   if (machineIdentifier !== undefined) options.set(OptionCode.clientMachineIdentifier, machineIdentifier);
   return { siaddr: answer.nextServer, sname: answer.nextServer, file, options };

@@ -1,5 +1,6 @@
-import { ipv4FromNumber, ipv4ToNumber, networkContains } from "@ingot/wire";
+import { networkContains } from "@ingot/wire";
 import type { Ipv4, Mac } from "@ingot/wire";
+import { FreeAddresses } from "./free-addresses.ts";
 import { LeaseIndex } from "./lease-index.ts";
 import type { Lease } from "./lease.ts";
 import { OFFER_HOLD_MS, QUARANTINE_MS } from "./limits.ts";
@@ -35,6 +36,7 @@ export class LeaseTable {
   readonly #leases = new LeaseIndex();
   readonly #offers = new Map<string, Offer>();
   readonly #offered = new Map<Ipv4, string>();
+  readonly #free: ReadonlyMap<SubnetConfig, FreeAddresses>;
   readonly #quarantine = new Map<Ipv4, number>();
   readonly #reservedFor: ReadonlyMap<Ipv4, Mac>;
   readonly #subnets: readonly SubnetConfig[];
@@ -45,7 +47,8 @@ export class LeaseTable {
     this.#reservedFor = new Map(
       subnets.flatMap((subnet) => (subnet.reservations ?? []).map(({ mac, address }) => [address, mac])),
     );
-    for (const lease of leases) this.#leases.put(lease);
+    this.#free = new Map(subnets.map((subnet) => [subnet, new FreeAddresses(subnet.range)]));
+    for (const lease of leases) this.#record(lease);
   }
 
   /** The leases on record, expired ones included. */
@@ -114,7 +117,7 @@ export class LeaseTable {
   bind(client: LeaseClient, address: Ipv4, expiresAtMs: number, hostName: string | undefined): Lease {
     this.dropOffer(client.key);
     const lease: Lease = { client: client.key, address, expiresAtMs, hostName };
-    this.#leases.put(lease);
+    this.#record(lease);
     return lease;
   }
 
@@ -139,8 +142,22 @@ export class LeaseTable {
     this.dropOffer(client);
     if (this.#leases.byClient(client)?.address === address) {
       this.#leases.remove(client);
+      this.#freeOf(address)?.giveBack(address);
     }
     return true;
+  }
+
+  #record(lease: Lease): void {
+    const former = this.#leases.byClient(lease.client);
+    this.#leases.put(lease);
+    if (former !== undefined && former.address !== lease.address)
+      this.#freeOf(former.address)?.giveBack(former.address);
+    this.#freeOf(lease.address)?.take(lease.address);
+  }
+
+  #freeOf(address: Ipv4): FreeAddresses | undefined {
+    const subnet = this.subnetOf(address);
+    return subnet === undefined ? undefined : this.#free.get(subnet);
   }
 
   #choose(client: LeaseClient, subnet: SubnetConfig, requested: Ipv4 | undefined, nowMs: number): Ipv4 | undefined {
@@ -153,7 +170,7 @@ export class LeaseTable {
     for (const address of wishes) {
       if (address !== undefined && this.#isUsable(client, subnet, address, nowMs)) return address;
     }
-    return this.#neverUsed(client, subnet, nowMs) ?? this.#freeTheLongest(client, subnet, nowMs);
+    return this.#unnamed(client, subnet, nowMs) ?? this.#freeTheLongest(client, subnet, nowMs);
   }
 
   #isUsable(client: LeaseClient, subnet: SubnetConfig, address: Ipv4, nowMs: number): boolean {
@@ -161,11 +178,9 @@ export class LeaseTable {
     return usable && networkContains(subnet.network, address) && this.#isFreeFor(client, address, nowMs);
   }
 
-  #neverUsed(client: LeaseClient, subnet: SubnetConfig, nowMs: number): Ipv4 | undefined {
-    const last = ipv4ToNumber(subnet.range.last);
-    for (let value = ipv4ToNumber(subnet.range.first); value <= last; value++) {
-      const address = ipv4FromNumber(value);
-      if (this.#leases.byAddress(address) === undefined && this.#isFreeFor(client, address, nowMs)) return address;
+  #unnamed(client: LeaseClient, subnet: SubnetConfig, nowMs: number): Ipv4 | undefined {
+    for (const address of this.#free.get(subnet)?.values() ?? []) {
+      if (this.#isFreeFor(client, address, nowMs)) return address;
     }
     return undefined;
   }

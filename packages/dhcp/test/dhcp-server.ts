@@ -4,7 +4,7 @@
  */
 import { parseIpv4, parseIpv4Network } from "@ingot/wire";
 import { LeaseFile, MemoryLeaseStore, startDhcpServer } from "../src/index.ts";
-import type { BootAnswer, BootFacts, PxeStyle } from "../src/index.ts";
+import type { BootAnswer, BootFacts, LeaseStore, PxeStyle } from "../src/index.ts";
 
 /** What the server does. */
 export interface TestServerConfig {
@@ -16,6 +16,8 @@ export interface TestServerConfig {
   readonly leaseSeconds?: number;
   readonly leaseFile?: string;
   readonly style?: PxeStyle;
+  /** Every attempt to save a lease fails. */
+  readonly storeFails?: boolean;
 }
 
 const config = JSON.parse(process.argv[2] ?? "{}") as TestServerConfig;
@@ -24,6 +26,13 @@ const serverAddress = parseIpv4(config.address);
 function decideBoot(facts: BootFacts): BootAnswer {
   const bootFile = facts.vendorClass?.startsWith("HTTPClient") ? `http://${serverAddress}/boot.efi` : "boot.efi";
   return { bootFile, nextServer: serverAddress, style: config.style ?? "option43", summary: bootFile };
+}
+
+async function openStore(): Promise<LeaseStore> {
+  if (config.leaseFile !== undefined) return LeaseFile.open(config.leaseFile);
+  const store = new MemoryLeaseStore();
+  if (config.storeFails === true) store.save = () => Promise.reject(new Error("no space left"));
+  return store;
 }
 
 function print(line: object): void {
@@ -48,7 +57,7 @@ const server = await startDhcpServer(
           range: { first: parseIpv4(first), last: parseIpv4(last) },
           leaseSeconds: config.leaseSeconds ?? 3600,
         })),
-        leaseStore: config.leaseFile === undefined ? new MemoryLeaseStore() : await LeaseFile.open(config.leaseFile),
+        leaseStore: await openStore(),
       },
 );
 process.on("SIGUSR2", () => print({ kind: "counters", ...server.counters }));

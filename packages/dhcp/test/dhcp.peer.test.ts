@@ -7,7 +7,7 @@ import type { LabProcess, Namespace } from "@ingot/testkit/lab";
 import { bytesFromHex, hexFromBytes } from "@ingot/wire";
 import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, test } from "vitest";
 import { MessageType, OptionCode, decodePacket, encodePacket } from "../src/index.ts";
-import type { DhcpPacket } from "../src/index.ts";
+import type { DhcpPacket, OptionMap } from "../src/index.ts";
 import type { TestServerConfig } from "./dhcp-server.ts";
 import { addressBytes, clientMessage, ip, optionsOf } from "./messages.ts";
 import type { RawExchange } from "./raw-client.ts";
@@ -214,16 +214,7 @@ suite("our server with other programs", [], () => {
 
     test("a PXE client gets an address from one and a boot file from the other", async () => {
       await startServer({ mode: "proxy" });
-      const replies = await exchange(client, {
-        messages: [
-          broadcast(
-            hexFromBytes(
-              encodePacket(clientMessage(MessageType.discover, { mac: CLIENT_MAC, flags: 0x8000, options: pxe })),
-            ),
-          ),
-        ],
-        waitMs: 1500,
-      });
+      const replies = await discover(pxe);
       const ours = replies.find(({ address }) => address === "10.6.0.1");
       const theirs = replies.find(({ address }) => address === "10.6.0.3");
       expect(replies.length).toBe(2);
@@ -236,18 +227,7 @@ suite("our server with other programs", [], () => {
 
     test("a client that is told to ask the boot server gets its file on port 4011", async () => {
       await startServer({ mode: "proxy", style: "port4011" });
-      const [ours] = (
-        await exchange(client, {
-          messages: [
-            broadcast(
-              hexFromBytes(
-                encodePacket(clientMessage(MessageType.discover, { mac: CLIENT_MAC, flags: 0x8000, options: pxe })),
-              ),
-            ),
-          ],
-          waitMs: 1500,
-        })
-      ).filter(({ address }) => address === "10.6.0.1");
+      const [ours] = (await discover(pxe)).filter(({ address }) => address === "10.6.0.1");
       expect(ours?.packet.options.has(OptionCode.vendorSpecific)).toBe(false);
       await client.run("ip", ["addr", "add", "10.6.0.201/24", "dev", "eth0"]);
       const ask = clientMessage(MessageType.request, { mac: CLIENT_MAC, ciaddr: ip("10.6.0.201"), options: pxe });
@@ -264,16 +244,7 @@ suite("our server with other programs", [], () => {
     test("an HTTP boot client gets its class back and a URL", async () => {
       await startServer({ mode: "proxy" });
       const http = optionsOf({ 60: "HTTPClient:Arch:00016:UNDI:003001", 93: [0, 16], 94: [1, 3, 1] });
-      const replies = await exchange(client, {
-        messages: [
-          broadcast(
-            hexFromBytes(
-              encodePacket(clientMessage(MessageType.discover, { mac: CLIENT_MAC, flags: 0x8000, options: http })),
-            ),
-          ),
-        ],
-        waitMs: 1500,
-      });
+      const replies = await discover(http);
       const ours = replies.find(({ address }) => address === "10.6.0.1");
       expect(ours?.packet.file).toBe("http://10.6.0.1/boot.efi");
       expect(String.fromCharCode(...(ours?.packet.options.get(OptionCode.vendorClass) ?? []))).toBe("HTTPClient");
@@ -281,14 +252,7 @@ suite("our server with other programs", [], () => {
 
     test("an ordinary client hears from the real DHCP server only", async () => {
       const server = await startServer({ mode: "proxy" });
-      const replies = await exchange(client, {
-        messages: [
-          broadcast(
-            hexFromBytes(encodePacket(clientMessage(MessageType.discover, { mac: CLIENT_MAC, flags: 0x8000 }))),
-          ),
-        ],
-        waitMs: 1500,
-      });
+      const replies = await discover();
       expect(replies.map(({ address }) => address)).toEqual(["10.6.0.3"]);
       await server.waitForOutput('"reason":"not-a-boot-client"');
     });
@@ -303,6 +267,20 @@ suite("our server with other programs", [], () => {
       await exchange(client, { messages: [broadcast(hexFromBytes(encodePacket(choice)))], waitMs: 300 });
       await server.waitForOutput('"reason":"chose-another-server","server":"10.6.0.3"');
     });
+  });
+
+  test("a lease that cannot be stored is not acknowledged, and the server goes on", async () => {
+    const server = await startServer({ storeFails: true });
+    const select = clientMessage(MessageType.request, {
+      mac: CLIENT_MAC,
+      flags: 0x8000,
+      options: optionsOf({ 54: addressBytes("10.6.0.1"), 50: addressBytes("10.6.0.105") }),
+    });
+    const ask = clientMessage(MessageType.discover, { mac: CLIENT_MAC, flags: 0x8000 });
+    const messages = [select, ask].map((message) => broadcast(hexFromBytes(encodePacket(message))));
+    const replies = await exchange(client, { messages, waitMs: 700 });
+    expect(replies.map(({ packet }) => packet.options.get(OptionCode.messageType)?.[0])).toEqual([MessageType.offer]);
+    await server.waitForOutput("no space left");
   });
 
   test("a second server on the same interface is refused, naming the port", async () => {
@@ -363,6 +341,12 @@ async function startDhclient({ file = "dhclient.leases" } = {}): Promise<LabProc
 
 function broadcast(hex: string): RawExchange["messages"][number] {
   return { address: "255.255.255.255", port: 67, hex };
+}
+
+/** What is answered to a DISCOVER from the client's namespace. */
+function discover(options: OptionMap = new Map()): Promise<readonly RawReply[]> {
+  const message = clientMessage(MessageType.discover, { mac: CLIENT_MAC, flags: 0x8000, options });
+  return exchange(client, { messages: [broadcast(hexFromBytes(encodePacket(message)))], waitMs: 1500 });
 }
 
 interface RawReply {
