@@ -12,7 +12,13 @@ export function u16At(bytes: Uint8Array, at: number): number {
 }
 
 export function u32At(bytes: Uint8Array, at: number): number {
-  return ((byteAt(bytes, at) << 24) | (byteAt(bytes, at + 1) << 16) | (byteAt(bytes, at + 2) << 8) | byteAt(bytes, at + 3)) >>> 0;
+  return (
+    ((byteAt(bytes, at) << 24) |
+      (byteAt(bytes, at + 1) << 16) |
+      (byteAt(bytes, at + 2) << 8) |
+      byteAt(bytes, at + 3)) >>>
+    0
+  );
 }
 
 export function putU16(bytes: Uint8Array, at: number, value: number): void {

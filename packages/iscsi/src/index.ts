@@ -1,5 +1,12 @@
 export type { BlockDevice } from "./block-device.ts";
-export type { DiscoveredTarget, LoginParties, RefusalReason, Resolution, TargetDirectory, TargetLogin } from "./directory.ts";
+export type {
+  DiscoveredTarget,
+  LoginParties,
+  RefusalReason,
+  Resolution,
+  TargetDirectory,
+  TargetLogin,
+} from "./directory.ts";
 export { IscsiError } from "./errors.ts";
 export type { IscsiErrorCode } from "./errors.ts";
 export type { ChapRequirement } from "./iscsi/chap.ts";

@@ -45,7 +45,11 @@ export class TargetServer {
     const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS });
     const { address = "0.0.0.0", port = 3260 } = options;
     await new Promise<void>((resolve, reject) => {
-      server.once("error", (cause) => reject(new IscsiError("listenFailed", `iSCSI cannot listen on ${address}:${port}: ${cause.message}`, { cause })));
+      server.once("error", (cause) =>
+        reject(
+          new IscsiError("listenFailed", `iSCSI cannot listen on ${address}:${port}: ${cause.message}`, { cause }),
+        ),
+      );
       server.listen({ host: address, port }, resolve);
     });
     const running = new TargetServer(server, target);

@@ -28,7 +28,10 @@ export async function listConformanceTests(): Promise<string[]> {
 const NEEDS_512: ReadonlySet<string> = new Set(["GetLBAStatus.UnmapSingle"]);
 
 /** Runs tests of libiscsi's `iscsi-test-cu`, each in a process of its own and on a fresh disk in memory, two at a time. */
-export async function runConformance(tests: readonly string[], onResult?: (result: ConformanceResult) => void): Promise<ConformanceResult[]> {
+export async function runConformance(
+  tests: readonly string[],
+  onResult?: (result: ConformanceResult) => void,
+): Promise<ConformanceResult[]> {
   const server = await TargetServer.listen({ address: "127.0.0.1", port: 0, directory: freshDisks() });
   const results: ConformanceResult[] = [];
   const queue = tests.map((test, i) => {
@@ -58,7 +61,12 @@ function freshDisks() {
     resolve: async ({ targetName }: { targetName: string }) => {
       const device = disks.get(targetName) ?? new MemoryDevice(64 * 1_048_576);
       disks.set(targetName, device);
-      return { kind: "disk" as const, device, id: targetName, physicalBlockBytes: targetName.endsWith(":512") ? (512 as const) : (4096 as const) };
+      return {
+        kind: "disk" as const,
+        device,
+        id: targetName,
+        physicalBlockBytes: targetName.endsWith(":512") ? (512 as const) : (4096 as const),
+      };
     },
     list: async () => [],
   };

@@ -5,7 +5,10 @@
 import { parseArgs } from "node:util";
 import { listConformanceTests, runConformance } from "./conformance-run.ts";
 
-const { values, positionals } = parseArgs({ options: { verbose: { type: "boolean", default: false } }, allowPositionals: true });
+const { values, positionals } = parseArgs({
+  options: { verbose: { type: "boolean", default: false } },
+  allowPositionals: true,
+});
 
 const all = await listConformanceTests();
 const tests = positionals.length === 0 ? all : all.filter((test) => positionals.some((name) => test.startsWith(name)));
@@ -14,5 +17,7 @@ const results = await runConformance(tests, ({ test, outcome, output }) => {
   if (values.verbose && outcome !== "pass") process.stdout.write(`${output}\n`);
 });
 const count = (outcome: string): number => results.filter((result) => result.outcome === outcome).length;
-process.stdout.write(`${results.length} run, ${count("pass")} passed, ${count("skip")} skipped, ${count("fail")} failed\n`);
+process.stdout.write(
+  `${results.length} run, ${count("pass")} passed, ${count("skip")} skipped, ${count("fail")} failed\n`,
+);
 process.exitCode = count("fail") > 0 ? 1 : 0;

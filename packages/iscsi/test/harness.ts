@@ -62,14 +62,26 @@ export class Harness {
   readonly closed: string[] = [];
   readonly target: Target;
 
-  constructor(options: { device?: BlockDevice; directory?: Partial<TargetDirectory>; disk?: Partial<Extract<Resolution, { kind: "disk" }>> } = {}) {
+  constructor(
+    options: {
+      device?: BlockDevice;
+      directory?: Partial<TargetDirectory>;
+      disk?: Partial<Extract<Resolution, { kind: "disk" }>>;
+    } = {},
+  ) {
     const device = options.device ?? new MemoryDevice(1_048_576);
     this.target = new Target({
       directory: {
         credentials: async () => undefined,
         resolve: async ({ targetName, initiatorName }) =>
           targetName === TARGET_NAME
-            ? { kind: "disk", device, id: "disk-1", closed: () => void this.closed.push(initiatorName), ...options.disk }
+            ? {
+                kind: "disk",
+                device,
+                id: "disk-1",
+                closed: () => void this.closed.push(initiatorName),
+                ...options.disk,
+              }
             : { kind: "refused", reason: "notFound" },
         list: async () => [{ targetName: TARGET_NAME }],
         ...options.directory,
@@ -86,7 +98,10 @@ export class Harness {
   }
 
   /** A connection that is logged in, with what iPXE would not ask for: no digests, unsolicited data allowed. */
-  async login(keys: readonly string[] = ["InitialR2T=No", "ImmediateData=Yes"], fields: PduFields = {}): Promise<TestConnection> {
+  async login(
+    keys: readonly string[] = ["InitialR2T=No", "ImmediateData=Yes"],
+    fields: PduFields = {},
+  ): Promise<TestConnection> {
     const connection = this.connect();
     const names = [`InitiatorName=${INITIATOR_NAME}`, `TargetName=${TARGET_NAME}`, "SessionType=Normal"];
     connection.send(loginRequest(LoginFlags.operationalToFullFeature, [...names, ...keys], fields));
@@ -133,7 +148,18 @@ export const WRITES = 0xa0;
 
 /** READ(10) and WRITE(10). */
 export function read10(lba: number, blocks: number): number[] {
-  return [0x28, 0, (lba >>> 24) & 0xff, (lba >>> 16) & 0xff, (lba >>> 8) & 0xff, lba & 0xff, 0, blocks >>> 8, blocks & 0xff, 0];
+  return [
+    0x28,
+    0,
+    (lba >>> 24) & 0xff,
+    (lba >>> 16) & 0xff,
+    (lba >>> 8) & 0xff,
+    lba & 0xff,
+    0,
+    blocks >>> 8,
+    blocks & 0xff,
+    0,
+  ];
 }
 export function write10(lba: number, blocks: number): number[] {
   return [0x2a, ...read10(lba, blocks).slice(1)];

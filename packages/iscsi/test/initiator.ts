@@ -75,7 +75,15 @@ export const LoginFlags = {
 
 /** A login request with the usual ISID. */
 export function loginRequest(flags: number, pairs: readonly string[], fields: PduFields = {}): Uint8Array {
-  return pdu("login", { immediate: true, flags, itt: 1, cmdSN: 1, word8: [...ISID, 0, 0], data: text(...pairs), ...fields });
+  return pdu("login", {
+    immediate: true,
+    flags,
+    itt: 1,
+    cmdSN: 1,
+    word8: [...ISID, 0, 0],
+    data: text(...pairs),
+    ...fields,
+  });
 }
 
 /** A PDU that the target sent. */
@@ -97,9 +105,12 @@ export interface ReceivedPdu {
 }
 
 /** Cuts what the target sent into PDUs; checks digests where they were agreed on. */
-export function splitPdus(bytes: Uint8Array, digests: { header: boolean; data: boolean } = { header: false, data: false }): ReceivedPdu[] {
+export function splitPdus(
+  bytes: Uint8Array,
+  digests: { header: boolean; data: boolean } = { header: false, data: false },
+): ReceivedPdu[] {
   const pdus: ReceivedPdu[] = [];
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const header = bytes.subarray(at, at + 48);
     const view = new DataView(header.buffer, header.byteOffset, 48);
     const length = view.getUint32(4) & 0xff_ffff;
@@ -134,7 +145,11 @@ function checkDigest(bytes: Uint8Array, covered: Uint8Array, at: number): number
 
 function keysOf(data: Uint8Array): Record<string, string> {
   const pairs = new TextDecoder().decode(data).split("\0");
-  return Object.fromEntries(pairs.filter((pair) => pair.includes("=")).map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]));
+  return Object.fromEntries(
+    pairs
+      .filter((pair) => pair.includes("="))
+      .map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]),
+  );
 }
 
 /** Adds digests to a PDU that `pdu` made. */

@@ -19,7 +19,8 @@ export class RawFileDevice implements BlockDevice {
   }
 
   write(offset: number, bytes: Uint8Array): void {
-    if (writeSync(this.#fd, bytes, 0, bytes.length, offset) !== bytes.length) throw new Error(`short write at ${offset}`);
+    if (writeSync(this.#fd, bytes, 0, bytes.length, offset) !== bytes.length)
+      throw new Error(`short write at ${offset}`);
   }
 
   flush(): Promise<void> {

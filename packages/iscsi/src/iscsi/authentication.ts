@@ -80,7 +80,8 @@ export class Authentication {
 
   #verify(keys: ReadonlyMap<string, string>, response: string): TextKey[] {
     const requirement = this.#requirement;
-    if (requirement === undefined || this.#sent === undefined || this.#proved) throw new LoginFailure(LoginStatus.authenticationFailure);
+    if (requirement === undefined || this.#sent === undefined || this.#proved)
+      throw new LoginFailure(LoginStatus.authenticationFailure);
     if (!verifyChap(this.#sent, requirement, keys.get("CHAP_N") ?? "", response)) {
       throw new LoginFailure(LoginStatus.authenticationFailure);
     }

@@ -1,3 +1,4 @@
+// oxlint-disable-next-line import/no-nodejs-modules -- computes, does no I/O
 import { createHash, timingSafeEqual } from "node:crypto";
 import { parseBinaryValue } from "./text-keys.ts";
 

@@ -27,7 +27,10 @@ test.each([
 
 test.each([
   ["more data than agreed", bent(pdu("nopOut", { immediate: true, cmdSN: 1 }), { 5: 0xff })],
-  ["an AHS that overruns its header", bent(pdu("scsiCommand", { cmdSN: 1, data: pattern(8) }), { 4: 1, 7: 4, 49: 200 })],
+  [
+    "an AHS that overruns its header",
+    bent(pdu("scsiCommand", { cmdSN: 1, data: pattern(8) }), { 4: 1, 7: 4, 49: 200 }),
+  ],
   ["an AHS of length 0", bent(pdu("scsiCommand", { cmdSN: 1, data: new Uint8Array(8) }), { 4: 1, 7: 4 })],
   ["a logout for a reason that nobody has", pdu("logout", { immediate: true, flags: 0x80 | 9, cmdSN: 1 })],
   ["text that is no text", pdu("text", { immediate: true, word20: 0xffff_ffff, cmdSN: 1, data: text("garbage") })],
@@ -49,12 +52,22 @@ test("digests as agreed, each for itself", async () => {
     { header: false, data: true },
     { header: true, data: true },
   ]) {
-    const keys = [`HeaderDigest=${digests.header ? "CRC32C,None" : "None"}`, `DataDigest=${digests.data ? "CRC32C,None" : "None"}`];
+    const keys = [
+      `HeaderDigest=${digests.header ? "CRC32C,None" : "None"}`,
+      `DataDigest=${digests.data ? "CRC32C,None" : "None"}`,
+    ];
     const connection = await new Harness().login(keys);
     connection.digests = digests;
     const data = pattern(1024);
-    connection.send(withDigests(pdu("scsiCommand", { itt: 1, cmdSN: 1, flags: WRITES, word20: 1024, cdb: write10(5, 2), data }), digests));
-    connection.send(withDigests(pdu("scsiCommand", { itt: 2, cmdSN: 2, flags: READS, word20: 1024, cdb: read10(5, 2) }), digests));
+    connection.send(
+      withDigests(
+        pdu("scsiCommand", { itt: 1, cmdSN: 1, flags: WRITES, word20: 1024, cdb: write10(5, 2), data }),
+        digests,
+      ),
+    );
+    connection.send(
+      withDigests(pdu("scsiCommand", { itt: 2, cmdSN: 2, flags: READS, word20: 1024, cdb: read10(5, 2) }), digests),
+    );
     const [written, read] = await connection.receive();
     expect(written).toMatchObject({ opcode: 0x21, flags: 0x80 });
     expectBytes(read?.data, data);
@@ -64,14 +77,21 @@ test("digests as agreed, each for itself", async () => {
 test("a wrong digest ends the connection before anything is written", async () => {
   const harness = new Harness();
   const connection = await harness.login(["HeaderDigest=None", "DataDigest=CRC32C"]);
-  const command = withDigests(pdu("scsiCommand", { itt: 1, cmdSN: 1, flags: WRITES, word20: 512, cdb: write10(0, 1), data: pattern(512) }), {
-    header: false,
-    data: true,
-  });
+  const command = withDigests(
+    pdu("scsiCommand", { itt: 1, cmdSN: 1, flags: WRITES, word20: 512, cdb: write10(0, 1), data: pattern(512) }),
+    {
+      header: false,
+      data: true,
+    },
+  );
   connection.send(bent(command, { 100: 0xee }));
   await connection.receive();
   expect(connection.transport.ended).toBe(true);
-  expect(harness.events).toMatchObject([{ kind: "login" }, { kind: "error", error: { code: "digestMismatch" } }, { kind: "logout", reason: "error" }]);
+  expect(harness.events).toMatchObject([
+    { kind: "login" },
+    { kind: "error", error: { code: "digestMismatch" } },
+    { kind: "logout", reason: "error" },
+  ]);
 });
 
 test("the same conversation however TCP cuts it", async () => {
@@ -115,13 +135,18 @@ test("random CDBs with random lengths are answered, every one", async () => {
   const harness = new Harness();
   const connection = await harness.login();
   await fc.assert(
-    fc.asyncProperty(fc.uint8Array({ minLength: 16, maxLength: 16 }), fc.nat(4096), fc.constantFrom(0x80, READS, WRITES), async (cdb, expected, flags) => {
-      // RESERVE, PERSISTENT RESERVE and SWP change what others get; here they change only this disk.
-      const data = flags === WRITES ? new Uint8Array(expected) : new Uint8Array(0);
-      const itt = connection.command([...cdb], { flags, expected: flags === 0x80 ? 0 : expected, data });
-      const replies = await connection.receive();
-      expect(replies.at(-1)).toMatchObject({ itt });
-    }),
+    fc.asyncProperty(
+      fc.uint8Array({ minLength: 16, maxLength: 16 }),
+      fc.nat(4096),
+      fc.constantFrom(0x80, READS, WRITES),
+      async (cdb, expected, flags) => {
+        // RESERVE, PERSISTENT RESERVE and SWP change what others get; here they change only this disk.
+        const data = flags === WRITES ? new Uint8Array(expected) : new Uint8Array(0);
+        const itt = connection.command([...cdb], { flags, expected: flags === 0x80 ? 0 : expected, data });
+        const replies = await connection.receive();
+        expect(replies.at(-1)).toMatchObject({ itt });
+      },
+    ),
     { numRuns: 300 },
   );
   expect(connection.transport.ended).toBe(false);

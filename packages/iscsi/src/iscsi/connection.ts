@@ -101,7 +101,10 @@ export class Connection {
   #take(pdu: FramedPdu): boolean {
     if (this.#session !== undefined) return this.#session.receive(pdu);
     if (opcodeOf(pdu.bytes, pdu.at) !== InitiatorOpcode.login) {
-      throw new IscsiError("malformedPdu", `PDU with opcode ${opcodeOf(pdu.bytes, pdu.at).toString(16)}h before the login`);
+      throw new IscsiError(
+        "malformedPdu",
+        `PDU with opcode ${opcodeOf(pdu.bytes, pdu.at).toString(16)}h before the login`,
+      );
     }
     const request = decodeLoginRequest(pdu.bytes, pdu.at);
     const data = pdu.bytes.slice(pdu.dataAt, pdu.dataAt + pdu.dataLength);
@@ -116,7 +119,14 @@ export class Connection {
   #broken(request: LoginRequest, error: unknown): LoginReply {
     this.#target.report({ kind: "error", ...this.addresses, error });
     const { currentStage } = request;
-    return { status: LoginStatus.targetError, transit: false, currentStage, nextStage: currentStage, tsih: 0, text: new Uint8Array(0) };
+    return {
+      status: LoginStatus.targetError,
+      transit: false,
+      currentStage,
+      nextStage: currentStage,
+      tsih: 0,
+      text: new Uint8Array(0),
+    };
   }
 
   #answerLogin(request: LoginRequest, reply: LoginReply): void {

@@ -19,13 +19,24 @@ test("a short read is one Data-In with GOOD in it", async () => {
   const [reply, ...rest] = await connection.receive();
   expect(rest).toEqual([]);
   // F and S; DataSN 0, offset 0, residual 0; StatSN follows the login's 0.
-  expect(reply).toMatchObject({ opcode: 0x25, flags: 0x81, itt, ttt: 0xffff_ffff, statSN: 1, expCmdSN: 2, words: [0, 0, 0] });
+  expect(reply).toMatchObject({
+    opcode: 0x25,
+    flags: 0x81,
+    itt,
+    ttt: 0xffff_ffff,
+    statSN: 1,
+    expCmdSN: 2,
+    words: [0, 0, 0],
+  });
   expect(reply?.header[3]).toBe(0);
   expectBytes(reply?.data, device.bytes.slice(3 * 512, 3 * 512 + 4096));
 });
 
 test("iPXE's read: 8 KiB pieces, F at the end of the transfer only, S with it", async () => {
-  const connection = await new Harness({ device: filledDevice() }).login(["MaxRecvDataSegmentLength=8192", "MaxBurstLength=262144"]);
+  const connection = await new Harness({ device: filledDevice() }).login([
+    "MaxRecvDataSegmentLength=8192",
+    "MaxBurstLength=262144",
+  ]);
   connection.command(read10(0, 64), { flags: READS, expected: 32_768 });
   const replies = await connection.receive();
   expect(replies.map(({ flags, words }) => [flags, words[0], words[1]])).toEqual([
@@ -37,7 +48,10 @@ test("iPXE's read: 8 KiB pieces, F at the end of the transfer only, S with it", 
 });
 
 test("F ends every sequence of MaxBurstLength", async () => {
-  const connection = await new Harness({ device: filledDevice() }).login(["MaxRecvDataSegmentLength=8192", "MaxBurstLength=16384"]);
+  const connection = await new Harness({ device: filledDevice() }).login([
+    "MaxRecvDataSegmentLength=8192",
+    "MaxBurstLength=16384",
+  ]);
   connection.command(read10(0, 64), { flags: READS, expected: 32_768 });
   expect((await connection.receive()).map(({ flags }) => flags)).toEqual([0x00, 0x80, 0x00, 0x81]);
 });
@@ -54,14 +68,22 @@ test("whatever the sizes, the data is right and in order", async () => {
       fc.boolean(),
       async (lba, blocks, segment, burst, header, data) => {
         const digest = (on: boolean): string => (on ? "CRC32C" : "None");
-        const keys = [`MaxRecvDataSegmentLength=${segment}`, `MaxBurstLength=${burst}`, `HeaderDigest=${digest(header)}`, `DataDigest=${digest(data)}`];
+        const keys = [
+          `MaxRecvDataSegmentLength=${segment}`,
+          `MaxBurstLength=${burst}`,
+          `HeaderDigest=${digest(header)}`,
+          `DataDigest=${digest(data)}`,
+        ];
         const connection = await new Harness({ device }).login(keys);
         connection.digests = { header, data };
         const cdb = read10(lba, blocks);
         const command = pdu("scsiCommand", { itt: 1, cmdSN: 1, cdb, word20: blocks * 512, flags: READS });
         connection.send(withDigests(command, connection.digests));
         const replies = await connection.receive();
-        expectBytes(concatBytes(replies.map((reply) => reply.data)), device.bytes.slice(lba * 512, (lba + blocks) * 512));
+        expectBytes(
+          concatBytes(replies.map((reply) => reply.data)),
+          device.bytes.slice(lba * 512, (lba + blocks) * 512),
+        );
         expect(replies.map((reply) => reply.words[0])).toEqual(replies.map((_, i) => i));
         expect(replies.filter((reply) => (reply.flags & 1) !== 0)).toHaveLength(1);
         expect(Math.max(...replies.map((reply) => reply.data.length))).toBeLessThanOrEqual(segment);
@@ -109,22 +131,25 @@ test("slow reads overtake each other, their PDUs do not mix", async () => {
   expectBytes(last?.data, device.memory.bytes.slice(4096, 8192));
 });
 
-test.each(["at once", "later"])("a device that fails %s: MEDIUM ERROR, no data, and the session lives", async (when) => {
-  const fail = (): Promise<void> => {
-    if (when === "at once") throw new Error("bad sector");
-    return Promise.reject(new Error("bad sector"));
-  };
-  const device = { sizeBytes: 4096, read: fail, write: fail, flush: fail, discard: fail };
-  const connection = await new Harness({ device }).login();
-  connection.command(read10(0, 8), { flags: READS, expected: 4096 });
-  const [reply] = await connection.receive();
-  // CHECK CONDITION; SenseLength 18, key 3, code 11h/00h.
-  expect(reply).toMatchObject({ opcode: 0x21, flags: 0x82, words: [0, 0, 4096] });
-  expect(reply?.header[3]).toBe(2);
-  expect(reply?.data.toHex()).toBe("0012" + "700003000000000a" + "00000000" + "1100" + "00000000");
-  connection.command([0x00]);
-  expect(await connection.receive()).toMatchObject([{ opcode: 0x21, flags: 0x80 }]);
-});
+test.each(["at once", "later"])(
+  "a device that fails %s: MEDIUM ERROR, no data, and the session lives",
+  async (when) => {
+    const fail = (): Promise<void> => {
+      if (when === "at once") throw new Error("bad sector");
+      return Promise.reject(new Error("bad sector"));
+    };
+    const device = { sizeBytes: 4096, read: fail, write: fail, flush: fail, discard: fail };
+    const connection = await new Harness({ device }).login();
+    connection.command(read10(0, 8), { flags: READS, expected: 4096 });
+    const [reply] = await connection.receive();
+    // CHECK CONDITION; SenseLength 18, key 3, code 11h/00h.
+    expect(reply).toMatchObject({ opcode: 0x21, flags: 0x82, words: [0, 0, 4096] });
+    expect(reply?.header[3]).toBe(2);
+    expect(reply?.data.toHex()).toBe("0012" + "700003000000000a" + "00000000" + "1100" + "00000000");
+    connection.command([0x00]);
+    expect(await connection.receive()).toMatchObject([{ opcode: 0x21, flags: 0x80 }]);
+  },
+);
 
 test("a failure in the middle: what was sent stands, the status says it was not all", async () => {
   const memory = filledDevice();
@@ -149,7 +174,9 @@ test("an initiator that does not read holds a bounded amount, then gets everythi
   const device = filledDevice();
   const connection = await new Harness({ device }).login(["MaxRecvDataSegmentLength=65536"]);
   connection.transport.stuck = true;
-  const itts = Array.from({ length: 8 }, () => connection.command(read10(0, 4096), { flags: READS, expected: 2_097_152 }));
+  const itts = Array.from({ length: 8 }, () =>
+    connection.command(read10(0, 4096), { flags: READS, expected: 2_097_152 }),
+  );
   const held = await connection.receive();
   expect(held.reduce((sum, reply) => sum + reply.data.length, 0)).toBeLessThanOrEqual(1_048_576 + 65_536);
   expect(connection.transport.paused).toBe(true);

@@ -23,13 +23,19 @@ export class DataInTask implements Task {
   #burst = 0;
   #dataSN = 0;
   #aborted = false;
+  /** Settles when the device has answered. */
+  #reading: Promise<void> | undefined;
 
   constructor(host: TaskHost, identity: TaskIdentity, execution: DataInExecution) {
     this.identity = identity;
     this.#host = host;
     this.#execution = execution;
     this.#total = Math.min(execution.length, identity.expectedDataTransferLength);
-    const largest = Math.min(MAX_PDU_DATA_BYTES, host.parameters.maxSendDataSegmentLength, host.parameters.maxBurstLength);
+    const largest = Math.min(
+      MAX_PDU_DATA_BYTES,
+      host.parameters.maxSendDataSegmentLength,
+      host.parameters.maxBurstLength,
+    );
     this.#largestPiece = largest - (largest % SECTOR);
   }
 
@@ -43,8 +49,9 @@ export class DataInTask implements Task {
     this.#pump();
   }
 
-  abort(): undefined {
+  abort(): Promise<void> | undefined {
     this.#aborted = true;
+    return this.#reading;
   }
 
   #pump(): void {
@@ -77,8 +84,9 @@ export class DataInTask implements Task {
   #pumpLater(later: Promise<void>, room: number): void {
     const { output } = this.#host;
     const kept = output.keep(room);
-    later.then(
+    this.#reading = later.then(
       () => {
+        this.#reading = undefined;
         if (this.#aborted) {
           output.drop(kept);
           return;
@@ -89,6 +97,7 @@ export class DataInTask implements Task {
         this.#pump();
       },
       (error: unknown) => {
+        this.#reading = undefined;
         output.drop(kept);
         if (this.#aborted) return;
         this.#fail(error);

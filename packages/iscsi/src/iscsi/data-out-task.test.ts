@@ -56,18 +56,32 @@ test("iPXE's write: one R2T, then PDUs of 512 bytes", async () => {
 
 test("Linux's write: immediate and unsolicited data to FirstBurstLength, then several R2Ts at a time", async () => {
   const device = new MemoryDevice(4_194_304);
-  const keys = ["InitialR2T=No", "ImmediateData=Yes", "FirstBurstLength=65536", "MaxBurstLength=131072", "MaxOutstandingR2T=4"];
+  const keys = [
+    "InitialR2T=No",
+    "ImmediateData=Yes",
+    "FirstBurstLength=65536",
+    "MaxBurstLength=131072",
+    "MaxOutstandingR2T=4",
+  ];
   const connection = await new Harness({ device }).login(keys);
   const data = pattern(1_048_576);
-  const itt = connection.command(write10(0, 2048), { flags: WRITES & ~0x80, expected: data.length, data: data.slice(0, 8192) });
+  const itt = connection.command(write10(0, 2048), {
+    flags: WRITES & ~0x80,
+    expected: data.length,
+    data: data.slice(0, 8192),
+  });
   const unsolicited = data.slice(8192, 65_536);
   for (let at = 0; at < unsolicited.length; at += 8192) {
     const flags = at + 8192 >= unsolicited.length ? 0x80 : 0;
     const part = unsolicited.slice(at, at + 8192);
-    connection.send(pdu("dataOut", { itt, word20: 0xffff_ffff, flags, dataSN: at / 8192, bufferOffset: 8192 + at, data: part }));
+    connection.send(
+      pdu("dataOut", { itt, word20: 0xffff_ffff, flags, dataSN: at / 8192, bufferOffset: 8192 + at, data: part }),
+    );
   }
   const r2ts = await connection.receive();
-  expect(r2ts.map(({ opcode, words }) => [opcode, ...words])).toEqual([0, 1, 2, 3].map((i) => [0x31, i, 65_536 + i * 131_072, 131_072]));
+  expect(r2ts.map(({ opcode, words }) => [opcode, ...words])).toEqual(
+    [0, 1, 2, 3].map((i) => [0x31, i, 65_536 + i * 131_072, 131_072]),
+  );
   for (const { ttt, words } of r2ts.toReversed()) connection.send(...burst(itt, ttt, data, words[1], words[2], 50_000));
   const last = await feed(connection, data, 65_536);
   expect(last).toMatchObject({ opcode: 0x21, flags: 0x80 });
@@ -107,7 +121,8 @@ test("whatever was agreed on, what is written is what was sent", async () => {
           expected: data.length,
           data: data.slice(0, immediateLength),
         });
-        if (more) connection.send(...burst(itt, 0xffff_ffff, data, immediateLength, firstBurst - immediateLength, piece));
+        if (more)
+          connection.send(...burst(itt, 0xffff_ffff, data, immediateLength, firstBurst - immediateLength, piece));
         const last = await feed(connection, data, piece);
         expect(last).toMatchObject({ opcode: 0x21, flags: 0x80 });
         expect(last.header[3]).toBe(0);
@@ -143,7 +158,16 @@ test.each([
   const itt = connection.command(write10(0, numbers.length), { flags: WRITES & ~0x80, expected: data.length });
   numbers.forEach((dataSN, i) => {
     const flags = i === numbers.length - 1 ? 0x80 : 0;
-    connection.send(pdu("dataOut", { itt, word20: 0xffff_ffff, flags, dataSN: dataSN >>> 0, bufferOffset: i * 512, data: data.slice(i * 512, i * 512 + 512) }));
+    connection.send(
+      pdu("dataOut", {
+        itt,
+        word20: 0xffff_ffff,
+        flags,
+        dataSN: dataSN >>> 0,
+        bufferOffset: i * 512,
+        data: data.slice(i * 512, i * 512 + 512),
+      }),
+    );
   });
   const [reply] = await connection.receive();
   expect(reply?.opcode).toBe(0x21);

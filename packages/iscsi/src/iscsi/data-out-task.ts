@@ -104,7 +104,7 @@ export class DataOutTask implements Task {
 
   abort(): Promise<void> | undefined {
     this.#aborted = true;
-    for (const burst of [...this.#bursts.values()]) this.#close(burst);
+    for (const burst of this.#bursts.values()) this.#close(burst);
     if (this.#inFlight === 0) return undefined;
     return new Promise((resolve) => (this.#settled = resolve));
   }

@@ -16,6 +16,7 @@ export function putDigest(bytes: Uint8Array, from: number, to: number): void {
 /** Whether the digest at `to` belongs to `bytes[from..to)`. */
 export function digestMatches(bytes: Uint8Array, from: number, to: number): boolean {
   const crc = crc32c(bytes.subarray(from, to));
-  const sent = byteAt(bytes, to) | (byteAt(bytes, to + 1) << 8) | (byteAt(bytes, to + 2) << 16) | (byteAt(bytes, to + 3) << 24);
+  const sent =
+    byteAt(bytes, to) | (byteAt(bytes, to + 1) << 8) | (byteAt(bytes, to + 2) << 16) | (byteAt(bytes, to + 3) << 24);
   return crc === sent >>> 0;
 }

@@ -47,7 +47,13 @@ export class Discovery {
     const { final, more, initiatorTaskTag, targetTransferTag } = decodeTextRequest(pdu.bytes, pdu.at);
     this.#text.add(pdu.bytes.subarray(pdu.dataAt, pdu.dataAt + pdu.dataLength));
     const limit = Math.min(parameters.maxSendDataSegmentLength, MAX_LOGIN_SEGMENT_BYTES);
-    if (more) return reply(new Uint8Array(0), { final: false, more: false, initiatorTaskTag, targetTransferTag: CONTINUATION_TAG });
+    if (more)
+      return reply(new Uint8Array(0), {
+        final: false,
+        more: false,
+        initiatorTaskTag,
+        targetTransferTag: CONTINUATION_TAG,
+      });
     if (targetTransferTag === NO_TAG || this.#rest === undefined) {
       this.#rest = formatTextKeys(await this.#answerKeys(parseTextKeys(this.#text.take())));
     }

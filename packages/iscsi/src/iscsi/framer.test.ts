@@ -11,7 +11,11 @@ interface Seen {
   readonly data: string;
 }
 
-function collect(chunks: readonly Uint8Array[], digests = { header: false, data: false }, stopAfterEach = false): Seen[] {
+function collect(
+  chunks: readonly Uint8Array[],
+  digests = { header: false, data: false },
+  stopAfterEach = false,
+): Seen[] {
   const seen: Seen[] = [];
   const framer = new Framer(new BufferPool(), ({ bytes, at, dataAt, dataLength }) => {
     seen.push({ header: bytes.slice(at, at + 48).toHex(), data: bytes.slice(dataAt, dataAt + dataLength).toHex() });
@@ -27,7 +31,10 @@ function collect(chunks: readonly Uint8Array[], digests = { header: false, data:
 
 const lengths = [0, 1, 3, 4, 512, 513, 4096, 40_000];
 const pdus = lengths.map((length, i) => pdu("dataOut", { itt: i, dataSN: i, data: pattern(length, i) }));
-const expected = pdus.map((bytes, i) => ({ header: bytes.slice(0, 48).toHex(), data: pattern(lengths[i] ?? 0, i).toHex() }));
+const expected = pdus.map((bytes, i) => ({
+  header: bytes.slice(0, 48).toHex(),
+  data: pattern(lengths[i] ?? 0, i).toHex(),
+}));
 
 test("PDUs come out the same however the stream is cut", () => {
   for (const digests of [
@@ -62,6 +69,8 @@ test("a flipped bit is found by either digest", () => {
   for (const position of [20, 49, 60, 52 + 512]) {
     const bad = good.slice();
     bad[position] = (bad[position] ?? 0) ^ 1;
-    expect(() => collect([bad], { header: true, data: true })).toThrow(expect.objectContaining({ code: "digestMismatch" }));
+    expect(() => collect([bad], { header: true, data: true })).toThrow(
+      expect.objectContaining({ code: "digestMismatch" }),
+    );
   }
 });

@@ -149,7 +149,10 @@ export class Framer {
   #totalLength(bytes: Uint8Array, at: number): number {
     const dataLength = dataSegmentLengthOf(bytes, at);
     if (dataLength > this.#maxDataSegmentLength) {
-      throw new IscsiError("limitExceeded", `PDU with ${dataLength} bytes of data, at most ${this.#maxDataSegmentLength} were agreed`);
+      throw new IscsiError(
+        "limitExceeded",
+        `PDU with ${dataLength} bytes of data, at most ${this.#maxDataSegmentLength} were agreed`,
+      );
     }
     const data = dataLength === 0 ? 0 : padded(dataLength) + this.#dataDigest;
     return BHS_BYTES + ahsLengthOf(bytes, at) + this.#headerDigest + data;

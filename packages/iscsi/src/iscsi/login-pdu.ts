@@ -76,7 +76,10 @@ function stageOf(value: number): Stage {
 
 function isidOf(bytes: Uint8Array, at: number): Isid {
   let text = "";
-  for (let i = 0; i < 6; i++) text += byteAt(bytes, at + i).toString(16).padStart(2, "0");
+  for (let i = 0; i < 6; i++)
+    text += byteAt(bytes, at + i)
+      .toString(16)
+      .padStart(2, "0");
   return text as Isid;
 }
 
@@ -133,7 +136,10 @@ export interface LoginResponse extends Sequence {
 /** Writes the 48-byte header at `at`. */
 export function putLoginResponse(bytes: Uint8Array, at: number, pdu: LoginResponse): void {
   const flags =
-    (pdu.transit ? TRANSIT : 0) | (pdu.more ? CONTINUE : 0) | (pdu.currentStage << 2) | (pdu.transit ? pdu.nextStage : 0);
+    (pdu.transit ? TRANSIT : 0) |
+    (pdu.more ? CONTINUE : 0) |
+    (pdu.currentStage << 2) |
+    (pdu.transit ? pdu.nextStage : 0);
   putHeader(bytes, at, TargetOpcode.loginResponse, flags, pdu.dataLength, pdu.initiatorTaskTag, pdu);
   for (let i = 0; i < 6; i++) bytes[at + 8 + i] = Number.parseInt(pdu.isid.slice(i * 2, i * 2 + 2), 16);
   bytes[at + 14] = pdu.tsih >>> 8;

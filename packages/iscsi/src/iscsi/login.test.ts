@@ -1,20 +1,27 @@
 import { expect, test } from "vitest";
 import { Harness, INITIATOR_NAME, TARGET_NAME } from "../../test/harness.ts";
-import { LoginFlags, loginRequest, pdu, text } from "../../test/initiator.ts";
+import { LoginFlags, loginRequest, text } from "../../test/initiator.ts";
 import type { ReceivedPdu } from "../../test/initiator.ts";
 
 const NAMES = [`InitiatorName=${INITIATOR_NAME}`, `TargetName=${TARGET_NAME}`, "SessionType=Normal"];
 const SECRET = "secretsecret12";
 const chap = { credentials: async () => ({ name: "machine", secret: SECRET }) };
 
-const statusOf = (reply: ReceivedPdu | undefined): string => ((reply?.words[0] ?? 0) >>> 16).toString(16).padStart(4, "0");
+const statusOf = (reply: ReceivedPdu | undefined): string =>
+  ((reply?.words[0] ?? 0) >>> 16).toString(16).padStart(4, "0");
 
 test("iPXE logs in: security stage, then its fixed set of keys", async () => {
   const harness = new Harness();
   const connection = harness.connect();
   connection.send(loginRequest(LoginFlags.securityToOperational, [...NAMES, "AuthMethod=None"]));
   const [first] = await connection.receive();
-  expect(first).toMatchObject({ opcode: 0x23, flags: 0x81, statSN: 0, expCmdSN: 1, keys: { AuthMethod: "None", TargetPortalGroupTag: "1" } });
+  expect(first).toMatchObject({
+    opcode: 0x23,
+    flags: 0x81,
+    statSN: 0,
+    expCmdSN: 1,
+    keys: { AuthMethod: "None", TargetPortalGroupTag: "1" },
+  });
   const operational = [
     "HeaderDigest=None",
     "DataDigest=None",
@@ -52,7 +59,9 @@ test("iPXE logs in: security stage, then its fixed set of keys", async () => {
     MaxRecvDataSegmentLength: "262144",
   });
   expect(second?.header[15]).not.toBe(0);
-  expect(harness.events).toMatchObject([{ kind: "login", session: { initiatorName: INITIATOR_NAME, targetName: TARGET_NAME, peerAddress: "10.0.0.9" } }]);
+  expect(harness.events).toMatchObject([
+    { kind: "login", session: { initiatorName: INITIATOR_NAME, targetName: TARGET_NAME, peerAddress: "10.0.0.9" } },
+  ]);
 });
 
 test("open-iscsi logs in: CHAP offered, unsolicited data, long bursts", async () => {
@@ -79,7 +88,13 @@ test("open-iscsi logs in: CHAP offered, unsolicited data, long bursts", async ()
   ];
   connection.send(loginRequest(LoginFlags.operationalToFullFeature, keys));
   const [reply] = await connection.receive();
-  expect(reply?.keys).toMatchObject({ InitialR2T: "No", ImmediateData: "Yes", MaxBurstLength: "1048576", FirstBurstLength: "262144", IFMarker: "No" });
+  expect(reply?.keys).toMatchObject({
+    InitialR2T: "No",
+    ImmediateData: "Yes",
+    MaxBurstLength: "1048576",
+    FirstBurstLength: "262144",
+    IFMarker: "No",
+  });
 });
 
 test("libiscsi logs in with CHAP,None where nothing has to be proved", async () => {
@@ -136,63 +151,172 @@ test.each([
 
 test("mutual CHAP: we prove ourselves, but not to our own challenge", async () => {
   const mutual = { name: "target", secret: "ourownsecret" };
-  const harness = new Harness({ directory: { credentials: async () => ({ name: "machine", secret: SECRET, mutual }) } });
+  const harness = new Harness({
+    directory: { credentials: async () => ({ name: "machine", secret: SECRET, mutual }) },
+  });
   const start = async (pairs: readonly string[]): Promise<ReceivedPdu | undefined> => {
     const connection = harness.connect();
     connection.send(loginRequest(LoginFlags.security, [...NAMES, "AuthMethod=CHAP"]));
     await connection.receive();
     connection.send(loginRequest(LoginFlags.security, ["CHAP_A=5"]));
     await connection.receive();
-    connection.send(loginRequest(LoginFlags.securityToOperational, ["CHAP_N=machine", `CHAP_R=0x${MD5_HEX}`, ...pairs]));
+    connection.send(
+      loginRequest(LoginFlags.securityToOperational, ["CHAP_N=machine", `CHAP_R=0x${MD5_HEX}`, ...pairs]),
+    );
     return (await connection.receive())[0];
   };
-  expect((await start(["CHAP_I=7", "CHAP_C=0x00112233"]))?.keys).toEqual({ CHAP_N: "target", CHAP_R: "0x51c382aaceb5d2c11b4d0eb7e661d2b6" });
+  expect((await start(["CHAP_I=7", "CHAP_C=0x00112233"]))?.keys).toEqual({
+    CHAP_N: "target",
+    CHAP_R: "0x51c382aaceb5d2c11b4d0eb7e661d2b6",
+  });
   expect(statusOf(await start(["CHAP_I=7", `CHAP_C=0x${"5a".repeat(32)}`]))).toBe("0201");
 });
 
-const wrong: readonly [string, Partial<ConstructorParameters<typeof Harness>[0] & object>, readonly Uint8Array[], string][] = [
-  ["wrong secret", { directory: chap }, [
-    loginRequest(LoginFlags.security, [...NAMES, "AuthMethod=CHAP"]),
-    loginRequest(LoginFlags.security, ["CHAP_A=5"]),
-    loginRequest(LoginFlags.securityToOperational, ["CHAP_N=machine", `CHAP_R=0x${"00".repeat(16)}`]),
-  ], "0201"],
-  ["wrong CHAP name", { directory: chap }, [
-    loginRequest(LoginFlags.security, [...NAMES, "AuthMethod=CHAP"]),
-    loginRequest(LoginFlags.security, ["CHAP_A=5"]),
-    loginRequest(LoginFlags.securityToOperational, ["CHAP_N=other", `CHAP_R=0x${MD5_HEX}`]),
-  ], "0201"],
-  ["an answer before the challenge", { directory: chap }, [
-    loginRequest(LoginFlags.security, [...NAMES, "AuthMethod=CHAP"]),
-    loginRequest(LoginFlags.securityToOperational, ["CHAP_N=machine", `CHAP_R=0x${MD5_HEX}`]),
-  ], "0201"],
-  ["a second challenge", { directory: chap }, [
-    loginRequest(LoginFlags.security, [...NAMES, "AuthMethod=CHAP"]),
-    loginRequest(LoginFlags.security, ["CHAP_A=5"]),
-    loginRequest(LoginFlags.security, ["CHAP_A=5"]),
-  ], "0201"],
-  ["only None where CHAP is needed", { directory: chap }, [loginRequest(LoginFlags.securityToOperational, [...NAMES, "AuthMethod=None"])], "0201"],
-  ["straight to the operational stage where CHAP is needed", { directory: chap }, [loginRequest(LoginFlags.operationalToFullFeature, NAMES)], "0201"],
-  ["straight to full feature where CHAP is needed", { directory: chap }, [loginRequest(LoginFlags.securityToFullFeature, NAMES)], "0201"],
-  ["only CHAP where no secret is known", {}, [loginRequest(LoginFlags.security, [...NAMES, "AuthMethod=CHAP"])], "0201"],
-  ["no such target", {}, [loginRequest(LoginFlags.operationalToFullFeature, [`InitiatorName=${INITIATOR_NAME}`, "TargetName=iqn.2026-11.org.ingot:other"])], "0203"],
+const wrong: readonly [
+  string,
+  Partial<ConstructorParameters<typeof Harness>[0] & object>,
+  readonly Uint8Array[],
+  string,
+][] = [
+  [
+    "wrong secret",
+    { directory: chap },
+    [
+      loginRequest(LoginFlags.security, [...NAMES, "AuthMethod=CHAP"]),
+      loginRequest(LoginFlags.security, ["CHAP_A=5"]),
+      loginRequest(LoginFlags.securityToOperational, ["CHAP_N=machine", `CHAP_R=0x${"00".repeat(16)}`]),
+    ],
+    "0201",
+  ],
+  [
+    "wrong CHAP name",
+    { directory: chap },
+    [
+      loginRequest(LoginFlags.security, [...NAMES, "AuthMethod=CHAP"]),
+      loginRequest(LoginFlags.security, ["CHAP_A=5"]),
+      loginRequest(LoginFlags.securityToOperational, ["CHAP_N=other", `CHAP_R=0x${MD5_HEX}`]),
+    ],
+    "0201",
+  ],
+  [
+    "an answer before the challenge",
+    { directory: chap },
+    [
+      loginRequest(LoginFlags.security, [...NAMES, "AuthMethod=CHAP"]),
+      loginRequest(LoginFlags.securityToOperational, ["CHAP_N=machine", `CHAP_R=0x${MD5_HEX}`]),
+    ],
+    "0201",
+  ],
+  [
+    "a second challenge",
+    { directory: chap },
+    [
+      loginRequest(LoginFlags.security, [...NAMES, "AuthMethod=CHAP"]),
+      loginRequest(LoginFlags.security, ["CHAP_A=5"]),
+      loginRequest(LoginFlags.security, ["CHAP_A=5"]),
+    ],
+    "0201",
+  ],
+  [
+    "only None where CHAP is needed",
+    { directory: chap },
+    [loginRequest(LoginFlags.securityToOperational, [...NAMES, "AuthMethod=None"])],
+    "0201",
+  ],
+  [
+    "straight to the operational stage where CHAP is needed",
+    { directory: chap },
+    [loginRequest(LoginFlags.operationalToFullFeature, NAMES)],
+    "0201",
+  ],
+  [
+    "straight to full feature where CHAP is needed",
+    { directory: chap },
+    [loginRequest(LoginFlags.securityToFullFeature, NAMES)],
+    "0201",
+  ],
+  [
+    "only CHAP where no secret is known",
+    {},
+    [loginRequest(LoginFlags.security, [...NAMES, "AuthMethod=CHAP"])],
+    "0201",
+  ],
+  [
+    "no such target",
+    {},
+    [
+      loginRequest(LoginFlags.operationalToFullFeature, [
+        `InitiatorName=${INITIATOR_NAME}`,
+        "TargetName=iqn.2026-11.org.ingot:other",
+      ]),
+    ],
+    "0203",
+  ],
   ["no initiator name", {}, [loginRequest(LoginFlags.operationalToFullFeature, [`TargetName=${TARGET_NAME}`])], "0207"],
-  ["no target name", {}, [loginRequest(LoginFlags.operationalToFullFeature, [`InitiatorName=${INITIATOR_NAME}`])], "0207"],
-  ["an unknown session type", {}, [loginRequest(LoginFlags.operationalToFullFeature, [`InitiatorName=${INITIATOR_NAME}`, "SessionType=Odd"])], "0209"],
-  ["a name with a blank", {}, [loginRequest(LoginFlags.operationalToFullFeature, ["InitiatorName=a b", `TargetName=${TARGET_NAME}`])], "0200"],
-  ["a session that does not exist", {}, [loginRequest(LoginFlags.operationalToFullFeature, NAMES, { word8: [0x40, 0, 0, 1, 0, 0, 0, 9] })], "020a"],
-  ["a key negotiated twice", {}, [
-    loginRequest(LoginFlags.operational, [...NAMES, "InitialR2T=No"]),
-    loginRequest(LoginFlags.operationalToFullFeature, ["InitialR2T=Yes"]),
-  ], "0200"],
-  ["a step back in the stages", {}, [
-    loginRequest(LoginFlags.operational, NAMES),
-    loginRequest(LoginFlags.security, []),
-  ], "0200"],
+  [
+    "no target name",
+    {},
+    [loginRequest(LoginFlags.operationalToFullFeature, [`InitiatorName=${INITIATOR_NAME}`])],
+    "0207",
+  ],
+  [
+    "an unknown session type",
+    {},
+    [loginRequest(LoginFlags.operationalToFullFeature, [`InitiatorName=${INITIATOR_NAME}`, "SessionType=Odd"])],
+    "0209",
+  ],
+  [
+    "a name with a blank",
+    {},
+    [loginRequest(LoginFlags.operationalToFullFeature, ["InitiatorName=a b", `TargetName=${TARGET_NAME}`])],
+    "0200",
+  ],
+  [
+    "a session that does not exist",
+    {},
+    [loginRequest(LoginFlags.operationalToFullFeature, NAMES, { word8: [0x40, 0, 0, 1, 0, 0, 0, 9] })],
+    "020a",
+  ],
+  [
+    "a key negotiated twice",
+    {},
+    [
+      loginRequest(LoginFlags.operational, [...NAMES, "InitialR2T=No"]),
+      loginRequest(LoginFlags.operationalToFullFeature, ["InitialR2T=Yes"]),
+    ],
+    "0200",
+  ],
+  [
+    "a step back in the stages",
+    {},
+    [loginRequest(LoginFlags.operational, NAMES), loginRequest(LoginFlags.security, [])],
+    "0200",
+  ],
   ["text that is no text", {}, [loginRequest(LoginFlags.operational, ["garbage"])], "0200"],
-  ["text without end", {}, Array.from({ length: 6 }, () => loginRequest(LoginFlags.operational | LoginFlags.more, ["A".repeat(8000)])), "0200"],
-  ["refused by the directory", { directory: { resolve: async () => ({ kind: "refused", reason: "notAllowed" }) } }, [loginRequest(LoginFlags.operationalToFullFeature, NAMES)], "0202"],
-  ["not now", { directory: { resolve: async () => ({ kind: "refused", reason: "unavailable" }) } }, [loginRequest(LoginFlags.operationalToFullFeature, NAMES)], "0301"],
-  ["a directory that fails", { directory: { resolve: () => Promise.reject(new Error("disk gone")) } }, [loginRequest(LoginFlags.operationalToFullFeature, NAMES)], "0300"],
+  [
+    "text without end",
+    {},
+    Array.from({ length: 6 }, () => loginRequest(LoginFlags.operational | LoginFlags.more, ["A".repeat(8000)])),
+    "0200",
+  ],
+  [
+    "refused by the directory",
+    { directory: { resolve: async () => ({ kind: "refused", reason: "notAllowed" }) } },
+    [loginRequest(LoginFlags.operationalToFullFeature, NAMES)],
+    "0202",
+  ],
+  [
+    "not now",
+    { directory: { resolve: async () => ({ kind: "refused", reason: "unavailable" }) } },
+    [loginRequest(LoginFlags.operationalToFullFeature, NAMES)],
+    "0301",
+  ],
+  [
+    "a directory that fails",
+    { directory: { resolve: () => Promise.reject(new Error("disk gone")) } },
+    [loginRequest(LoginFlags.operationalToFullFeature, NAMES)],
+    "0300",
+  ],
 ];
 
 test.each(wrong)("refused: %s", async (_, options, requests, status) => {
@@ -266,34 +390,4 @@ test("a peer that leaves while its disk is opened leaves nothing behind", async 
   await connection.receive();
   expect(closed).toEqual(["x"]);
   expect(harness.target.sessions()).toEqual([]);
-});
-
-test("a discovery session lists targets, in parts if the initiator takes little", async () => {
-  const names = Array.from({ length: 40 }, (_, i) => `iqn.2026-11.org.ingot:machine-${i}`);
-  const harness = new Harness({ directory: { list: async () => names.map((targetName) => ({ targetName })) } });
-  const connection = harness.connect();
-  const keys = [`InitiatorName=${INITIATOR_NAME}`, "SessionType=Discovery", "MaxRecvDataSegmentLength=1024"];
-  connection.send(loginRequest(LoginFlags.operationalToFullFeature, keys));
-  await connection.receive();
-  connection.send(pdu("text", { itt: 5, word20: 0xffff_ffff, cmdSN: 1, data: text("SendTargets=All") }));
-  const parts: Uint8Array[] = [];
-  let [reply] = await connection.receive();
-  for (let cmdSN = 2; reply !== undefined && (reply.flags & 0x40) !== 0; cmdSN++) {
-    expect(reply.data.length).toBe(1024);
-    parts.push(reply.data);
-    connection.send(pdu("text", { itt: 5, word20: reply.ttt, cmdSN }));
-    [reply] = await connection.receive();
-  }
-  expect(reply).toMatchObject({ opcode: 0x24, flags: 0x80, ttt: 0xffff_ffff });
-  parts.push(reply?.data ?? new Uint8Array(0));
-  const listed = new TextDecoder().decode(Uint8Array.from(parts.flatMap((part) => [...part])));
-  expect(listed.split("\0")).toEqual([...names.flatMap((name) => [`TargetName=${name}`, "TargetAddress=10.0.0.1:3260,1"]), ""]);
-});
-
-test("a discovery session takes no SCSI commands", async () => {
-  const connection = new Harness().connect();
-  connection.send(loginRequest(LoginFlags.operationalToFullFeature, [`InitiatorName=${INITIATOR_NAME}`, "SessionType=Discovery"]));
-  await connection.receive();
-  connection.command([0x00]);
-  expect(await connection.receive()).toMatchObject([{ opcode: 0x3f }]);
 });

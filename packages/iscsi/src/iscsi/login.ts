@@ -113,7 +113,8 @@ export class Login {
     const initiatorName = nameIn(all, "InitiatorName");
     if (initiatorName === undefined) throw new LoginFailure(LoginStatus.missingParameter);
     const sessionType = all.get("SessionType") ?? "Normal";
-    if (sessionType !== "Normal" && sessionType !== "Discovery") throw new LoginFailure(LoginStatus.sessionTypeNotSupported);
+    if (sessionType !== "Normal" && sessionType !== "Discovery")
+      throw new LoginFailure(LoginStatus.sessionTypeNotSupported);
     const targetName = nameIn(all, "TargetName");
     if (sessionType === "Normal" && targetName === undefined) throw new LoginFailure(LoginStatus.missingParameter);
     const { peerAddress, portal } = this.#deps;
@@ -121,7 +122,9 @@ export class Login {
     const parties = sessionType === "Normal" && targetName !== undefined ? { ...common, targetName } : common;
     this.#parties = parties;
     this.#alias = all.get("InitiatorAlias")?.slice(0, MAX_VALUE_LENGTH);
-    this.#authentication = new Authentication(await this.#deps.credentials(parties), this.#deps.random);
+    this.#authentication = new Authentication(await this.#deps.credentials(parties), (length) =>
+      this.#deps.random(length),
+    );
     if ("targetName" in parties) answers.push(["TargetPortalGroupTag", "1"]);
   }
 
@@ -143,7 +146,8 @@ export class Login {
     const authentication = this.#authentication as Authentication;
     if (authentication.done) return true;
     // Without a word about authentication there is nothing to wait for: it must be proved and will not be.
-    if (this.#stage !== Stage.security || !authentication.started) throw new LoginFailure(LoginStatus.authenticationFailure);
+    if (this.#stage !== Stage.security || !authentication.started)
+      throw new LoginFailure(LoginStatus.authenticationFailure);
     return false;
   }
 
@@ -152,14 +156,22 @@ export class Login {
     settle(this.#parameters);
     const parties = this.#parties as LoginParties;
     const { targetName } = parties;
-    const tsih = targetName === undefined ? this.#deps.openDiscovery() : await this.#deps.open({ ...parties, targetName });
+    const tsih =
+      targetName === undefined ? this.#deps.openDiscovery() : await this.#deps.open({ ...parties, targetName });
     const result = { parties, alias: this.#alias, parameters: this.#parameters };
     return { ...this.#reply(request, true, formatTextKeys(answers)), tsih, result };
   }
 
   #reply(request: LoginRequest, transit: boolean, text: Uint8Array): LoginReply {
     const { currentStage, nextStage } = request;
-    return { status: LoginStatus.success, transit, currentStage, nextStage: transit ? nextStage : currentStage, tsih: 0, text };
+    return {
+      status: LoginStatus.success,
+      transit,
+      currentStage,
+      nextStage: transit ? nextStage : currentStage,
+      tsih: 0,
+      text,
+    };
   }
 }
 

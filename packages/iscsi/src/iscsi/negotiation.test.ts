@@ -66,7 +66,12 @@ test("iPXE's keys are never answered with Reject", () => {
   const parameters = defaultParameters();
   const answers = Object.entries(keys).map(([key, value]) => negotiate(key, value, parameters, false));
   expect(answers).not.toContain("Reject");
-  expect(parameters).toMatchObject({ initialR2T: true, immediateData: false, maxSendDataSegmentLength: 8192, maxOutstandingR2T: 1 });
+  expect(parameters).toMatchObject({
+    initialR2T: true,
+    immediateData: false,
+    maxSendDataSegmentLength: 8192,
+    maxOutstandingR2T: 1,
+  });
 });
 
 test("a discovery session calls data keys irrelevant", () => {

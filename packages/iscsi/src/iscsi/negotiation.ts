@@ -60,9 +60,19 @@ const RULES: Readonly<Record<string, Rule>> = {
     return undefined;
   },
   MaxBurstLength: (value, p) =>
-    numeric(value, 512, LARGEST_SEGMENT, (offered) => (p.maxBurstLength = wholeBlocks(Math.min(offered, MAX_BURST_BYTES)))),
+    numeric(
+      value,
+      512,
+      LARGEST_SEGMENT,
+      (offered) => (p.maxBurstLength = wholeBlocks(Math.min(offered, MAX_BURST_BYTES))),
+    ),
   FirstBurstLength: (value, p) =>
-    numeric(value, 512, LARGEST_SEGMENT, (offered) => (p.firstBurstLength = wholeBlocks(Math.min(offered, MAX_FIRST_BURST_BYTES)))),
+    numeric(
+      value,
+      512,
+      LARGEST_SEGMENT,
+      (offered) => (p.firstBurstLength = wholeBlocks(Math.min(offered, MAX_FIRST_BURST_BYTES))),
+    ),
   DefaultTime2Wait: (value, p) => numeric(value, 0, 3600, (offered) => (p.defaultTime2Wait = Math.max(offered, 0))),
   // 0: nothing is kept of a session whose connection is gone, because ErrorRecoveryLevel is 0.
   DefaultTime2Retain: (value, p) => numeric(value, 0, 3600, () => (p.defaultTime2Retain = 0)),
@@ -97,7 +107,12 @@ const LEADING_ONLY_NORMAL: ReadonlySet<string> = new Set([
  * Answers one operational key and changes `parameters` accordingly (RFC 7143 §6.2 and §13).
  * Returns the value to send back: the result, `Reject`, `Irrelevant`, `NotUnderstood`, or nothing for a declaration.
  */
-export function negotiate(name: string, value: string, parameters: SessionParameters, discovery: boolean): string | undefined {
+export function negotiate(
+  name: string,
+  value: string,
+  parameters: SessionParameters,
+  discovery: boolean,
+): string | undefined {
   const rule = Object.hasOwn(RULES, name) ? RULES[name] : undefined;
   if (rule === undefined) return "NotUnderstood";
   if (discovery && LEADING_ONLY_NORMAL.has(name)) return "Irrelevant";

@@ -51,12 +51,15 @@ export function decodeScsiCommand(bytes: Uint8Array, at: number): ScsiCommand {
 function extendedCdb(bytes: Uint8Array, at: number, ahsLength: number): Uint8Array {
   const end = at + BHS_BYTES + ahsLength;
   let cdb = bytes.slice(at + 32, at + 48);
-  for (let ahs = at + BHS_BYTES; ahs < end; ) {
+  for (let ahs = at + BHS_BYTES; ahs < end;) {
     // AHSLength counts the bytes after AHSType, the reserved byte included, the padding not.
     const length = u16At(bytes, ahs);
     const next = ahs + ((3 + length + 3) & ~3);
     if (length === 0 || next > end) {
-      throw new IscsiError("malformedPdu", `SCSI Command: AHS of ${length} bytes at ${ahs - at} does not fit ${ahsLength}`);
+      throw new IscsiError(
+        "malformedPdu",
+        `SCSI Command: AHS of ${length} bytes at ${ahs - at} does not fit ${ahsLength}`,
+      );
     }
     if ((byteAt(bytes, ahs + 2) & 0x3f) === AHS_EXTENDED_CDB) {
       const joined = new Uint8Array(cdb.length + length - 1);

@@ -38,7 +38,15 @@ export interface ScsiResponse extends Sequence {
 
 /** Writes the 48-byte header at `at`. */
 export function putScsiResponse(bytes: Uint8Array, at: number, pdu: ScsiResponse): void {
-  putHeader(bytes, at, TargetOpcode.scsiResponse, FINAL | residualFlag(pdu.residual), pdu.dataLength, pdu.initiatorTaskTag, pdu);
+  putHeader(
+    bytes,
+    at,
+    TargetOpcode.scsiResponse,
+    FINAL | residualFlag(pdu.residual),
+    pdu.dataLength,
+    pdu.initiatorTaskTag,
+    pdu,
+  );
   bytes[at + 3] = pdu.status;
   putU32(bytes, at + 36, pdu.expDataSN);
   putU32(bytes, at + 44, Math.abs(pdu.residual));

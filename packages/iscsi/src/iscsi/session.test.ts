@@ -8,9 +8,19 @@ const OTHER_ISID = { word8: [0x40, 0, 0, 2, 0, 0, 0, 0] };
 const good = { opcode: 0x21, flags: 0x80, words: [0, 0, 0] };
 
 /** A task management request, immediate as initiators send it. */
-function manage(taskFunction: number, fields: { itt?: number; referenced?: number; refCmdSN?: number; lun?: number; cmdSN?: number } = {}): Uint8Array {
+function manage(
+  taskFunction: number,
+  fields: { itt?: number; referenced?: number; refCmdSN?: number; lun?: number; cmdSN?: number } = {},
+): Uint8Array {
   const { itt = 900, referenced = 0xffff_ffff, refCmdSN = 0, cmdSN = 1, ...rest } = fields;
-  const bytes = pdu("taskManagement", { immediate: true, flags: 0x80 | taskFunction, itt, word20: referenced, cmdSN, ...rest });
+  const bytes = pdu("taskManagement", {
+    immediate: true,
+    flags: 0x80 | taskFunction,
+    itt,
+    word20: referenced,
+    cmdSN,
+    ...rest,
+  });
   new DataView(bytes.buffer).setUint32(32, refCmdSN);
   return bytes;
 }
@@ -67,7 +77,9 @@ test("a ping comes back with its data; one without a tag does not", async () => 
   const connection = await new Harness().login();
   connection.send(pdu("nopOut", { immediate: true, itt: 7, word20: 0xffff_ffff, cmdSN: 1, data: text("ping") }));
   connection.send(pdu("nopOut", { immediate: true, itt: 0xffff_ffff, word20: 0xffff_ffff, cmdSN: 1 }));
-  expect(await connection.receive()).toMatchObject([{ opcode: 0x20, itt: 7, ttt: 0xffff_ffff, statSN: 1, data: text("ping") }]);
+  expect(await connection.receive()).toMatchObject([
+    { opcode: 0x20, itt: 7, ttt: 0xffff_ffff, statSN: 1, data: text("ping") },
+  ]);
 });
 
 test("logout is answered, then the connection ends and the disk is given back", async () => {

@@ -1,13 +1,12 @@
 import { serialAdd } from "@ingot/wire";
 import { byteAt, u32At } from "../bytes.ts";
 import { IscsiError } from "../errors.ts";
-import { MAX_IMMEDIATE_COMMANDS, MAX_SOLICITED_BYTES, MAX_WRITING_BYTES } from "../limits.ts";
+import { MAX_IMMEDIATE_COMMANDS, MAX_WRITING_BYTES } from "../limits.ts";
 import { doneWith, execute, executeWithoutUnit } from "../scsi/execute.ts";
 import type { Done, Execution } from "../scsi/execution.ts";
 import type { LogicalUnit, Nexus } from "../scsi/logical-unit.ts";
-import { encodeSense, SenseOf } from "../scsi/sense.ts";
+import { SenseOf } from "../scsi/sense.ts";
 import { ScsiStatus } from "../scsi/status.ts";
-import { putDropMessage } from "./async-message.ts";
 import { IMMEDIATE, InitiatorOpcode, NO_TAG, opcodeOf } from "./bhs.ts";
 import type { Sequence } from "./bhs.ts";
 import type { BufferPool } from "./buffer-pool.ts";
@@ -15,20 +14,20 @@ import { CommandWindow } from "./command-window.ts";
 import { DataInTask } from "./data-in-task.ts";
 import { decodeDataOut } from "./data-out.ts";
 import { DataOutTask } from "./data-out-task.ts";
-import { Discovery } from "./discovery.ts";
+import type { Discovery } from "./discovery.ts";
 import type { FramedPdu } from "./framer.ts";
-import { decodeLogoutRequest, LogoutReason, LogoutResult, putLogoutResponse } from "./logout.ts";
+import { decodeLogoutRequest, LogoutReason, LogoutResult } from "./logout.ts";
 import type { SessionParameters } from "./negotiation.ts";
-import { putNopIn } from "./nop.ts";
 import type { Output } from "./output.ts";
 import { PendingTask, SentDataTask } from "./small-tasks.ts";
-import { putReject, REJECT_DATA_BYTES, RejectReason } from "./reject.ts";
+import { RejectReason } from "./reject.ts";
+import { Replies } from "./replies.ts";
 import { decodeScsiCommand } from "./scsi-command.ts";
 import type { ScsiCommand } from "./scsi-command.ts";
-import { putScsiResponse } from "./scsi-response.ts";
 import type { SessionCounters } from "./session-info.ts";
 import type { Ending, Task, TaskHost, TaskIdentity } from "./task.ts";
-import { decodeTaskManagementRequest, putTaskManagementResponse } from "./task-management.ts";
+import { Solicitation } from "./solicitation.ts";
+import { decodeTaskManagementRequest } from "./task-management.ts";
 import { manageTasks } from "./task-manager.ts";
 
 /** The disk side of a normal session. */
@@ -70,11 +69,12 @@ export class Session implements TaskHost {
   readonly #window: CommandWindow;
   readonly #tasks = new Map<number, Task>();
   #unit: SessionUnit | undefined;
-  #statSN: number;
+  readonly #replies: Replies;
+  readonly #solicitation = new Solicitation();
+  /** Commands that were ended while the device is still at work on them. */
+  readonly #settling = new Set<Promise<void>>();
   #immediateOpen = 0;
   #transferTag = 0;
-  #solicitedBytes = 0;
-  #solicitQueue: { readonly bytes: number; readonly grant: () => void }[] = [];
   #writingBytes = 0;
   #drainQueue: (() => void)[] = [];
   #pinged = false;
@@ -86,7 +86,7 @@ export class Session implements TaskHost {
     this.parameters = deps.parameters;
     this.counters = deps.counters;
     this.#window = new CommandWindow(deps.cmdSN);
-    this.#statSN = deps.statSN;
+    this.#replies = new Replies(deps.output, this.#window, deps.statSN);
   }
 
   /** Gives a normal session its disk; without one only discovery works. */
@@ -105,7 +105,7 @@ export class Session implements TaskHost {
     const { bytes, at } = pdu;
     const opcode = opcodeOf(bytes, at);
     if (opcode === InitiatorOpcode.dataOut) this.#dataOut(pdu);
-    else if (opcode === InitiatorOpcode.snack) this.#reject(pdu, RejectReason.snackReject);
+    else if (opcode === InitiatorOpcode.snack) this.#replies.reject(pdu, RejectReason.snackReject);
     else this.#numbered(opcode, pdu);
     return !this.#over && !this.output.full && this.#writingBytes < MAX_WRITING_BYTES;
   }
@@ -122,39 +122,37 @@ export class Session implements TaskHost {
   /** Ends everything without an answer; resolves when the device is not used any more. */
   async close(): Promise<void> {
     this.#over = true;
-    this.#solicitQueue = [];
+    this.#solicitation.close();
     this.#drainQueue = [];
     await this.abortAll();
   }
 
   /** Tells the initiator that the connection will be dropped; for those that take it. */
   announceDrop(): void {
-    if (!this.takesAsyncMessages || this.#over) return;
-    const at = this.output.reserve(0);
-    putDropMessage(this.output.bytes, at, this.#status());
-    this.output.commit(0);
+    if (this.takesAsyncMessages && !this.#over) this.#replies.dropMessage();
   }
 
   /** Ends all commands without an answer; resolves when the device is done with them. */
   async abortAll(): Promise<void> {
-    const tasks = [...this.#tasks.values()];
-    await Promise.all(tasks.map((task) => this.#abort(task)));
+    for (const task of this.#tasks.values()) void this.#abort(task);
+    await Promise.all(this.#settling);
   }
 
   // TaskHost
 
   sequence(): Sequence {
-    return { statSN: this.#statSN, expCmdSN: this.#window.expCmdSN, maxCmdSN: this.#window.maxCmdSN };
+    return this.#replies.sequence();
   }
 
   leave(task: Task): Sequence {
     this.#remove(task);
-    return this.#status();
+    return this.#replies.status();
   }
 
   end(task: Task, ending: Ending): void {
     this.#remove(task);
-    this.#respond(task.identity.initiatorTaskTag, ending);
+    if (ending.status !== ScsiStatus.good) this.counters.failedCommands++;
+    this.#replies.scsiResponse(task.identity.initiatorTaskTag, ending, this.#unit?.unit.descriptorSense ?? false);
   }
 
   whenDrained(resume: () => void): void {
@@ -166,21 +164,11 @@ export class Session implements TaskHost {
   }
 
   solicit(bytes: number, grant: () => void): void {
-    if (this.#solicitedBytes + bytes > MAX_SOLICITED_BYTES) {
-      this.#solicitQueue.push({ bytes, grant });
-      return;
-    }
-    this.#solicitedBytes += bytes;
-    grant();
+    this.#solicitation.ask(bytes, grant);
   }
 
   solicitedDone(bytes: number): void {
-    this.#solicitedBytes -= bytes;
-    while (this.#solicitQueue[0] !== undefined && this.#solicitedBytes + this.#solicitQueue[0].bytes <= MAX_SOLICITED_BYTES) {
-      const { bytes: next, grant } = this.#solicitQueue.shift() as { bytes: number; grant: () => void };
-      this.#solicitedBytes += next;
-      grant();
-    }
+    this.#solicitation.done(bytes);
   }
 
   writing(bytes: number): void {
@@ -207,7 +195,7 @@ export class Session implements TaskHost {
       if (cmdSN !== this.#window.expCmdSN || !this.#window.contains(cmdSN)) return;
       this.#window.enter();
     } else if (this.#immediateOpen >= MAX_IMMEDIATE_COMMANDS && opcode === InitiatorOpcode.scsiCommand) {
-      this.#reject(pdu, RejectReason.tooManyImmediateCommands);
+      this.#replies.reject(pdu, RejectReason.tooManyImmediateCommands);
       return;
     }
     switch (opcode) {
@@ -228,7 +216,7 @@ export class Session implements TaskHost {
         return;
       default:
         if (!immediate) this.#window.leave();
-        this.#reject(pdu, RejectReason.commandNotSupported);
+        this.#replies.reject(pdu, RejectReason.commandNotSupported);
     }
   }
 
@@ -237,7 +225,7 @@ export class Session implements TaskHost {
     const { initiatorTaskTag } = command;
     if (this.#unit === undefined || initiatorTaskTag === NO_TAG || this.#tasks.has(initiatorTaskTag)) {
       if (!immediate) this.#window.leave();
-      this.#reject(pdu, this.#unit === undefined ? RejectReason.protocolError : RejectReason.taskInProgress);
+      this.#replies.reject(pdu, this.#unit === undefined ? RejectReason.protocolError : RejectReason.taskInProgress);
       return;
     }
     if (immediate) this.#immediateOpen++;
@@ -314,16 +302,12 @@ export class Session implements TaskHost {
     if (task instanceof DataOutTask) task.receive(header, pdu);
   }
 
-  #nopOut({ bytes, at, dataAt, dataLength }: FramedPdu, immediate: boolean): void {
+  #nopOut(pdu: FramedPdu, immediate: boolean): void {
     if (!immediate) this.#window.leave();
     this.#pinged = true;
-    const initiatorTaskTag = u32At(bytes, at + 16);
+    const initiatorTaskTag = u32At(pdu.bytes, pdu.at + 16);
     if (initiatorTaskTag === NO_TAG) return;
-    const length = Math.min(dataLength, this.parameters.maxSendDataSegmentLength);
-    const start = this.output.reserve(length);
-    this.output.bytes.set(bytes.subarray(dataAt, dataAt + length), start + this.output.dataOffset);
-    putNopIn(this.output.bytes, start, { ...this.#status(), initiatorTaskTag, dataLength: length });
-    this.output.commit(length);
+    this.#replies.nopIn(initiatorTaskTag, pdu, this.parameters.maxSendDataSegmentLength);
   }
 
   #taskManagement({ bytes, at }: FramedPdu, immediate: boolean): void {
@@ -340,9 +324,7 @@ export class Session implements TaskHost {
     void answer.then(({ result, disconnect }) => {
       if (this.#over) return;
       this.#closeNumbered(immediate);
-      const start = this.output.reserve(0);
-      putTaskManagementResponse(this.output.bytes, start, { ...this.#status(), initiatorTaskTag: request.initiatorTaskTag, result });
-      this.output.commit(0);
+      this.#replies.taskManagement(request.initiatorTaskTag, result);
       this.output.flush();
       if (disconnect) for (const nexus of this.#unit?.unit.nexuses ?? []) nexus.disconnect();
     });
@@ -355,10 +337,7 @@ export class Session implements TaskHost {
       (reply) => {
         if (this.#over) return;
         this.#closeNumbered(immediate);
-        const start = this.output.reserve(reply.data.length);
-        this.output.bytes.set(reply.data, start + this.output.dataOffset);
-        reply.put(this.output.bytes, start, this.#status());
-        this.output.commit(reply.data.length);
+        this.#replies.text(reply);
         this.output.flush();
       },
       (error: unknown) => this.#deps.fail(error),
@@ -370,9 +349,7 @@ export class Session implements TaskHost {
     const result = this.#logoutResult(request.reason, request.cid);
     if (!immediate) this.#window.leave();
     if (result === LogoutResult.closed) void this.abortAll();
-    const start = this.output.reserve(0);
-    putLogoutResponse(this.output.bytes, start, { ...this.#status(), initiatorTaskTag: request.initiatorTaskTag, result });
-    this.output.commit(0);
+    this.#replies.logout(request.initiatorTaskTag, result);
     if (result !== LogoutResult.closed) return;
     this.#over = true;
     this.output.flush();
@@ -381,39 +358,10 @@ export class Session implements TaskHost {
 
   #logoutResult(reason: number, cid: number): LogoutResult {
     if (reason === LogoutReason.closeSession) return LogoutResult.closed;
-    if (reason === LogoutReason.closeConnection) return cid === this.#deps.cid ? LogoutResult.closed : LogoutResult.cidNotFound;
+    if (reason === LogoutReason.closeConnection)
+      return cid === this.#deps.cid ? LogoutResult.closed : LogoutResult.cidNotFound;
     if (reason === LogoutReason.removeForRecovery) return LogoutResult.recoveryNotSupported;
     throw new IscsiError("malformedPdu", `Logout Request: reason ${reason}`);
-  }
-
-  #reject({ bytes, at }: FramedPdu, reason: RejectReason): void {
-    const start = this.output.reserve(REJECT_DATA_BYTES);
-    this.output.bytes.set(bytes.subarray(at, at + REJECT_DATA_BYTES), start + this.output.dataOffset);
-    putReject(this.output.bytes, start, reason, this.#status());
-    this.output.commit(REJECT_DATA_BYTES);
-  }
-
-  #respond(initiatorTaskTag: number, { status, sense, residual, expDataSN }: Ending): void {
-    if (status !== ScsiStatus.good) this.counters.failedCommands++;
-    const encoded = sense === undefined ? undefined : encodeSense(sense, this.#unit?.unit.descriptorSense);
-    const dataLength = encoded === undefined ? 0 : 2 + encoded.length;
-    const at = this.output.reserve(dataLength);
-    const { bytes } = this.output;
-    if (encoded !== undefined) {
-      const dataAt = at + this.output.dataOffset;
-      bytes[dataAt] = encoded.length >>> 8;
-      bytes[dataAt + 1] = encoded.length;
-      bytes.set(encoded, dataAt + 2);
-    }
-    putScsiResponse(bytes, at, { ...this.#status(), initiatorTaskTag, status, expDataSN, residual, dataLength });
-    this.output.commit(dataLength);
-  }
-
-  /** Sequence numbers for a PDU that carries status. */
-  #status(): Sequence {
-    const statSN = this.#statSN;
-    this.#statSN = serialAdd(statSN, 1);
-    return { statSN, expCmdSN: this.#window.expCmdSN, maxCmdSN: this.#window.maxCmdSN };
   }
 
   #closeNumbered(immediate: boolean): void {
@@ -427,6 +375,9 @@ export class Session implements TaskHost {
 
   #abort(task: Task): Promise<void> | undefined {
     this.#remove(task);
-    return task.abort();
+    const settled = task.abort();
+    if (settled === undefined) return undefined;
+    this.#settling.add(settled);
+    return settled.then(() => void this.#settling.delete(settled));
   }
 }

@@ -11,7 +11,15 @@ import type { SessionCounters, SessionInfo } from "./session-info.ts";
 import { zeroCounters } from "./session-info.ts";
 
 /** Why a session or connection ended. */
-export type EndReason = "logout" | "disconnected" | "reinstated" | "refused" | "reset" | "error" | "shutdown" | "timeout";
+export type EndReason =
+  | "logout"
+  | "disconnected"
+  | "reinstated"
+  | "refused"
+  | "reset"
+  | "error"
+  | "shutdown"
+  | "timeout";
 
 /** What happens, for logs and for whoever shows it. */
 export type IscsiEvent =
@@ -122,7 +130,14 @@ export class Target {
     if (onTarget.length >= MAX_SESSIONS_PER_TARGET) throw new LoginFailure(LoginStatus.outOfResources);
     const disk = await this.#resolve(login);
     const tsih = this.nextTsih();
-    this.#sessions.set(tsih, { key, connection, unit: this.#unitFor(login, disk), disk, nexus: undefined, info: undefined });
+    this.#sessions.set(tsih, {
+      key,
+      connection,
+      unit: this.#unitFor(login, disk),
+      disk,
+      nexus: undefined,
+      info: undefined,
+    });
     return tsih;
   }
 
@@ -161,9 +176,21 @@ export class Target {
   }
 
   /** The login is answered: the session begins. The returned `closed` is called once, when nothing of it runs any more. */
-  begin(tsih: number, connection: Connection, session: Session, info: SessionInfo): { closed(reason: EndReason): Promise<void> } {
+  begin(
+    tsih: number,
+    connection: Connection,
+    session: Session,
+    info: SessionInfo,
+  ): { closed(reason: EndReason): Promise<void> } {
     // A discovery session has no disk and is not reinstated.
-    const open = this.#sessions.get(tsih) ?? { key: "", connection, unit: undefined, disk: undefined, nexus: undefined, info };
+    const open = this.#sessions.get(tsih) ?? {
+      key: "",
+      connection,
+      unit: undefined,
+      disk: undefined,
+      nexus: undefined,
+      info,
+    };
     open.info = info;
     this.#sessions.set(tsih, open);
     if (open.unit !== undefined && open.disk !== undefined) {
@@ -199,7 +226,8 @@ export class Target {
     const { unit, nexus, disk, info } = open;
     if (unit !== undefined) {
       if (nexus !== undefined) unit.leave(nexus);
-      if (unit.isForgettable && this.#units.get(unit.identity.targetName) === unit) this.#units.delete(unit.identity.targetName);
+      if (unit.isForgettable && this.#units.get(unit.identity.targetName) === unit)
+        this.#units.delete(unit.identity.targetName);
     }
     try {
       await disk?.closed?.(info?.counters ?? zeroCounters(this.now()));

@@ -25,13 +25,17 @@ export interface TaskManagementAnswer {
  * Carries out a task management function (RFC 7143 §11.5). Commands end at once as far as the initiator can tell; the answer comes
  * when the device is done with them, so that a write can never land after it.
  */
-export async function manageTasks(request: TaskManagementRequest, deps: TaskManagementDeps): Promise<TaskManagementAnswer> {
+export async function manageTasks(
+  request: TaskManagementRequest,
+  deps: TaskManagementDeps,
+): Promise<TaskManagementAnswer> {
   return { result: await run(request, deps), disconnect: request.function === TaskManagementFunction.targetColdReset };
 }
 
 async function run(request: TaskManagementRequest, deps: TaskManagementDeps): Promise<TaskManagementResult> {
   const isTargetWide =
-    request.function === TaskManagementFunction.targetWarmReset || request.function === TaskManagementFunction.targetColdReset;
+    request.function === TaskManagementFunction.targetWarmReset ||
+    request.function === TaskManagementFunction.targetColdReset;
   if (deps.unit === undefined && !isTargetWide) return TaskManagementResult.lunDoesNotExist;
   switch (request.function) {
     case TaskManagementFunction.abortTask:
@@ -54,7 +58,10 @@ async function run(request: TaskManagementRequest, deps: TaskManagementDeps): Pr
   }
 }
 
-async function abortTask({ referencedTaskTag, refCmdSN }: TaskManagementRequest, deps: TaskManagementDeps): Promise<TaskManagementResult> {
+async function abortTask(
+  { referencedTaskTag, refCmdSN }: TaskManagementRequest,
+  deps: TaskManagementDeps,
+): Promise<TaskManagementResult> {
   const task = deps.find(referencedTaskTag);
   if (task !== undefined) {
     await deps.abort(task);

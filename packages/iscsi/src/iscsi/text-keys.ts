@@ -26,7 +26,8 @@ export function parseTextKeys(bytes: Uint8Array): TextKey[] {
     if (seen.has(name)) throw new IscsiError("malformedText", `login text: ${name} is there twice`);
     seen.add(name);
     keys.push([name, pair.slice(equals + 1)]);
-    if (keys.length > MAX_TEXT_KEYS) throw new IscsiError("limitExceeded", `login text: more than ${MAX_TEXT_KEYS} keys`);
+    if (keys.length > MAX_TEXT_KEYS)
+      throw new IscsiError("limitExceeded", `login text: more than ${MAX_TEXT_KEYS} keys`);
   }
   return keys;
 }

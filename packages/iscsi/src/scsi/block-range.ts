@@ -31,7 +31,8 @@ export function blockRangeOf(cdb: Uint8Array): BlockRange {
 /** Throws LOGICAL BLOCK ADDRESS OUT OF RANGE unless the range lies on the disk; an empty range may stand at its very end only. */
 export function requireInside(range: BlockRange, sizeBytes: number): void {
   const size = sizeBytes / BLOCK_BYTES;
-  if (range.lba >= size || range.lba + range.blockCount > size) throw new CheckCondition(SenseOf.logicalBlockAddressOutOfRange);
+  if (range.lba >= size || range.lba + range.blockCount > size)
+    throw new CheckCondition(SenseOf.logicalBlockAddressOutOfRange);
 }
 
 /** Throws INVALID FIELD IN CDB when the transfer is longer than VPD page B0h allows. */

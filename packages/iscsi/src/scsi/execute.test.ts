@@ -16,7 +16,13 @@ const IDENTITY: UnitIdentity = {
 };
 
 function join(unit: LogicalUnit, name: string, device = new MemoryDevice(1_048_576)): Nexus {
-  const nexus = { initiatorPort: name, device, unitAttentions: [], abortCommands: () => Promise.resolve(), disconnect: () => undefined };
+  const nexus = {
+    initiatorPort: name,
+    device,
+    unitAttentions: [],
+    abortCommands: () => Promise.resolve(),
+    disconnect: () => undefined,
+  };
   unit.nexuses.add(nexus);
   return nexus;
 }
@@ -27,7 +33,12 @@ function newUnit(identity: Partial<UnitIdentity> = {}): { unit: LogicalUnit; nex
 }
 
 /** Runs a command to its end, giving it `data`. */
-async function run(unit: LogicalUnit, nexus: Nexus, cdb: readonly number[], data: Uint8Array = new Uint8Array(0)): Promise<Done> {
+async function run(
+  unit: LogicalUnit,
+  nexus: Nexus,
+  cdb: readonly number[],
+  data: Uint8Array = new Uint8Array(0),
+): Promise<Done> {
   const bytes = new Uint8Array(16);
   bytes.set(cdb);
   const execution: Execution = execute(unit, nexus, bytes, data.length);
@@ -88,7 +99,21 @@ test("an allocation length cuts INQUIRY", async () => {
 test.each([
   ["supported pages, ascending", 0x00, "00000006" + "008083b0b1b2"],
   ["serial number", 0x80, "00800010" + "66656335303733386161373535653263"],
-  ["block limits", 0xb0, "00b0003c" + "01200008" + "00004000" + "00000200" + "00000000" + "ffffffff" + "00000100" + "00000008" + "80000000" + "0000000000004000" + "00".repeat(20)],
+  [
+    "block limits",
+    0xb0,
+    "00b0003c" +
+      "01200008" +
+      "00004000" +
+      "00000200" +
+      "00000000" +
+      "ffffffff" +
+      "00000100" +
+      "00000008" +
+      "80000000" +
+      "0000000000004000" +
+      "00".repeat(20),
+  ],
   ["block device characteristics", 0xb1, "00b1003c" + "0001" + "00".repeat(58)],
   ["logical block provisioning", 0xb2, "00b20004" + "00e40200"],
 ])("vital product data: %s", async (_, page, expected) => {
@@ -108,7 +133,8 @@ test("device identification: T10 vendor, NAA 3, port, port group, port name", as
   const { unit, nexus } = newUnit();
   const bytes = (await run(unit, nexus, [0x12, 1, 0x83, 4, 0, 0])).data ?? new Uint8Array(0);
   const designators: string[] = [];
-  for (let at = 4; at < bytes.length; at += 4 + (bytes[at + 3] ?? 0)) designators.push(bytes.slice(at, at + 4 + (bytes[at + 3] ?? 0)).toHex());
+  for (let at = 4; at < bytes.length; at += 4 + (bytes[at + 3] ?? 0))
+    designators.push(bytes.slice(at, at + 4 + (bytes[at + 3] ?? 0)).toHex());
   expect(designators.slice(0, 4)).toEqual([
     "02010018" + "494e474f54202020" + "66656335303733386161373535653263",
     "01030008" + "3ec50738aa755e2c",
@@ -123,7 +149,8 @@ test("serial number and NAA hang on the disk alone", async () => {
   const one = newUnit();
   const renamed = newUnit({ targetName: "iqn.2026-11.org.ingot:disk:boot7" });
   const other = newUnit({ id: "disk-2" });
-  const serial = async ({ unit, nexus }: typeof one): Promise<string> => hexOf(await run(unit, nexus, [0x12, 1, 0x80, 4, 0, 0]));
+  const serial = async ({ unit, nexus }: typeof one): Promise<string> =>
+    hexOf(await run(unit, nexus, [0x12, 1, 0x80, 4, 0, 0]));
   expect(await serial(renamed)).toBe(await serial(one));
   expect(await serial(other)).not.toBe(await serial(one));
 });
@@ -131,7 +158,9 @@ test("serial number and NAA hang on the disk alone", async () => {
 test("READ CAPACITY: 10 and 16", async () => {
   const { unit, nexus } = newUnit();
   expect(hexOf(await run(unit, nexus, [0x25]))).toBe("000007ff00000200");
-  expect(hexOf(await run(unit, nexus, [0x9e, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 32]))).toBe("00000000000007ff" + "00000200" + "0003c000" + "00".repeat(16));
+  expect(hexOf(await run(unit, nexus, [0x9e, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 32]))).toBe(
+    "00000000000007ff" + "00000200" + "0003c000" + "00".repeat(16),
+  );
 });
 
 test("a disk above 2 TiB sends its initiator to READ CAPACITY(16) and READ(16)", async () => {
@@ -144,22 +173,38 @@ test("a disk above 2 TiB sends its initiator to READ CAPACITY(16) and READ(16)",
     flush: async () => undefined,
     discard: () => undefined,
   };
-  const nexus: Nexus = { initiatorPort: "a", device, unitAttentions: [], abortCommands: async () => undefined, disconnect: () => undefined };
+  const nexus: Nexus = {
+    initiatorPort: "a",
+    device,
+    unitAttentions: [],
+    abortCommands: async () => undefined,
+    disconnect: () => undefined,
+  };
   expect(hexOf(await run(unit, nexus, [0x25]))).toBe("ffffffff00000200");
   await run(unit, nexus, [0x88, 0, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1]);
   expect(offsets).toEqual([0x1_ffff_ffff * 512]);
   expect(codeOf(await run(unit, nexus, [0x88, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 1]))).toBe("2100");
-  expect(codeOf(await run(unit, nexus, [0x88, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1]))).toBe("2100");
+  expect(codeOf(await run(unit, nexus, [0x88, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1]))).toBe(
+    "2100",
+  );
 });
 
 test("MODE SENSE says WCE, DPOFUA and write protection as they are", async () => {
   const cached = newUnit();
-  expect(hexOf(await run(cached.unit, cached.nexus, [0x1a, 8, 0x08, 0, 255]))).toBe("17001000" + "0812" + "04" + "00".repeat(17));
+  expect(hexOf(await run(cached.unit, cached.nexus, [0x1a, 8, 0x08, 0, 255]))).toBe(
+    "17001000" + "0812" + "04" + "00".repeat(17),
+  );
   const through = newUnit({ writeCache: false, readOnly: true });
-  expect(hexOf(await run(through.unit, through.nexus, [0x1a, 8, 0x08, 0, 255]))).toBe("17009000" + "0812" + "00".repeat(18));
-  expect(hexOf(await run(cached.unit, cached.nexus, [0x5a, 8, 0x0a, 0, 0, 0, 0, 0, 255]))).toBe("0012001000000000" + "0a0a00100000" + "0000" + "ffff" + "0000");
+  expect(hexOf(await run(through.unit, through.nexus, [0x1a, 8, 0x08, 0, 255]))).toBe(
+    "17009000" + "0812" + "00".repeat(18),
+  );
+  expect(hexOf(await run(cached.unit, cached.nexus, [0x5a, 8, 0x0a, 0, 0, 0, 0, 0, 255]))).toBe(
+    "0012001000000000" + "0a0a00100000" + "0000" + "ffff" + "0000",
+  );
   // With a block descriptor, all pages: what QEMU asks for but for DBD.
-  expect(hexOf(await run(cached.unit, cached.nexus, [0x1a, 0, 0x3f, 0, 255])).slice(0, 24)).toBe("2b001008" + "0000080000000200");
+  expect(hexOf(await run(cached.unit, cached.nexus, [0x1a, 0, 0x3f, 0, 255])).slice(0, 24)).toBe(
+    "2b001008" + "0000080000000200",
+  );
   expect(codeOf(await run(cached.unit, cached.nexus, [0x1a, 8, 0xc8, 0, 255]))).toBe("3900");
   expect(codeOf(await run(cached.unit, cached.nexus, [0x1a, 8, 0x1c, 0, 255]))).toBe("2400");
 });
@@ -167,7 +212,8 @@ test("MODE SENSE says WCE, DPOFUA and write protection as they are", async () =>
 test("MODE SELECT: SWP protects until it is taken back; WCE cannot be changed; the others hear of it", async () => {
   const { unit, nexus } = newUnit();
   const other = join(unit, "iqn.b,i,0x1");
-  const control = (byte4: number): Uint8Array => Uint8Array.fromHex(`00000000${"0a0a0010"}${byte4.toString(16).padStart(2, "0")}00${"0000"}ffff0000`);
+  const control = (byte4: number): Uint8Array =>
+    Uint8Array.fromHex(`00000000${"0a0a0010"}${byte4.toString(16).padStart(2, "0")}00${"0000"}ffff0000`);
   expect(await run(unit, nexus, [0x15, 0x10, 0, 0, 16], control(0x08))).toMatchObject({ status: 0 });
   expect(codeOf(await run(unit, nexus, [0x2a, 0, 0, 0, 0, 0, 0, 0, 1], new Uint8Array(512)))).toBe("2700");
   expect(other.unitAttentions).toEqual([SenseOf.modeParametersChanged]);
@@ -200,7 +246,9 @@ test("UNMAP and WRITE SAME give space back, and the blocks read as zeros", async
   device.write(0, new Uint8Array(65_536).fill(7));
   const unmap = Uint8Array.fromHex("0016" + "0010" + "00000000" + "0000000000000008" + "00000010" + "00000000");
   expect(await run(unit, nexus, [0x42, 0, 0, 0, 0, 0, 0, 0, 24], unmap)).toMatchObject({ status: 0 });
-  expect(await run(unit, nexus, [0x93, 0x08, 0, 0, 0, 0, 0, 0, 0, 64, 0, 0, 0, 8], new Uint8Array(512))).toMatchObject({ status: 0 });
+  expect(await run(unit, nexus, [0x93, 0x08, 0, 0, 0, 0, 0, 0, 0, 64, 0, 0, 0, 8], new Uint8Array(512))).toMatchObject({
+    status: 0,
+  });
   // From block 0: 8 mapped, 16 not, 40 mapped, 8 not, 56 mapped, the rest never written.
   const status = await run(unit, nexus, [0x9e, 0x12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0]);
   const view = new DataView(status.data?.slice().buffer ?? new ArrayBuffer(0));
@@ -239,10 +287,18 @@ test("COMPARE AND WRITE writes only over what it expects, and says where it diff
 
 test("sense data in both formats", () => {
   expect(encodeSense({ key: 5, code: 0x2400, cdbByte: 2 }).toHex()).toBe("700005000000000a00000000240000" + "c00002");
-  expect(encodeSense({ key: 3, code: 0x1100, information: 0x1234 }).toHex()).toBe("f00003000012340a00000000110000000000");
-  expect(encodeSense({ key: 3, code: 0x1100, information: 0x1_0000_0000 }).toHex()).toBe("700003000000000a00000000110000000000");
-  expect(encodeSense({ key: 3, code: 0x1100, information: 0x1_0000_0000 }, true).toHex()).toBe("720311000000000c" + "000a8000" + "0000000100000000");
-  expect(encodeSense({ key: 5, code: 0x2400, cdbByte: 2 }, true).toHex()).toBe("7205240000000008" + "02060000" + "c0000200");
+  expect(encodeSense({ key: 3, code: 0x1100, information: 0x1234 }).toHex()).toBe(
+    "f00003000012340a00000000110000000000",
+  );
+  expect(encodeSense({ key: 3, code: 0x1100, information: 0x1_0000_0000 }).toHex()).toBe(
+    "700003000000000a00000000110000000000",
+  );
+  expect(encodeSense({ key: 3, code: 0x1100, information: 0x1_0000_0000 }, true).toHex()).toBe(
+    "720311000000000c" + "000a8000" + "0000000100000000",
+  );
+  expect(encodeSense({ key: 5, code: 0x2400, cdbByte: 2 }, true).toHex()).toBe(
+    "7205240000000008" + "02060000" + "c0000200",
+  );
 });
 
 test("RESERVE keeps others out until released, reset or the holder's end", async () => {
@@ -263,7 +319,12 @@ test("RESERVE keeps others out until released, reset or the holder's end", async
 });
 
 /** PERSISTENT RESERVE OUT with its 24 bytes. */
-function reserveOut(serviceAction: number, type: number, key: number, serviceKey = 0): [number[], Uint8Array<ArrayBuffer>] {
+function reserveOut(
+  serviceAction: number,
+  type: number,
+  key: number,
+  serviceKey = 0,
+): [number[], Uint8Array<ArrayBuffer>] {
   const list = new Uint8Array(24);
   list[7] = key;
   list[15] = serviceKey;
@@ -285,7 +346,14 @@ test("persistent reservations: who may do what under each type", async () => {
       `${(await run(unit, who, read)).status === 0 ? "r" : "-"}${(await run(unit, who, ...write)).status === 0 ? "w" : "-"}`;
     outcomes[type] = [await may(nexus), await may(registered), await may(stranger)].join(" ");
   }
-  expect(outcomes).toEqual({ 1: "rw r- r-", 3: "rw -- --", 5: "rw rw r-", 6: "rw rw --", 7: "rw rw r-", 8: "rw rw --" });
+  expect(outcomes).toEqual({
+    1: "rw r- r-",
+    3: "rw -- --",
+    5: "rw rw r-",
+    6: "rw rw --",
+    7: "rw rw r-",
+    8: "rw rw --",
+  });
 });
 
 test("persistent reservations survive their session and a reset, and end by preemption", async () => {
@@ -309,7 +377,9 @@ test("REQUEST SENSE takes the unit attention; INQUIRY and REPORT LUNS leave it",
   const { unit, nexus } = newUnit();
   nexus.unitAttentions.push(SenseOf.powerOnOrReset);
   expect(await run(unit, nexus, [0x12, 0, 0, 0, 36])).toMatchObject({ status: 0 });
-  expect(hexOf(await run(unit, nexus, [0xa0, 0, 0, 0, 0, 0, 0, 0, 0, 16]))).toBe("0000000800000000" + "0000000000000000");
+  expect(hexOf(await run(unit, nexus, [0xa0, 0, 0, 0, 0, 0, 0, 0, 0, 16]))).toBe(
+    "0000000800000000" + "0000000000000000",
+  );
   expect(hexOf(await run(unit, nexus, [0x03, 0, 0, 0, 18]))).toBe("700006000000000a00000000290000000000");
   expect(hexOf(await run(unit, nexus, [0x03, 0, 0, 0, 18]))).toBe("700000000000000a00000000000000000000");
 });

@@ -7,7 +7,13 @@ import { INQUIRY, INQUIRY_COMMAND, inquiryWithoutUnit } from "./inquiry.ts";
 import type { LogicalUnit, Nexus } from "./logical-unit.ts";
 import { MODE_COMMANDS } from "./mode-pages.ts";
 import { PERSISTENT_RESERVE_COMMANDS } from "./persistent-reserve-commands.ts";
-import { PRIMARY_COMMANDS, REPORT_LUNS, reportLuns, REQUEST_SENSE, requestSenseWithoutUnit } from "./primary-commands.ts";
+import {
+  PRIMARY_COMMANDS,
+  REPORT_LUNS,
+  reportLuns,
+  REQUEST_SENSE,
+  requestSenseWithoutUnit,
+} from "./primary-commands.ts";
 import { PROVISIONING_COMMANDS } from "./provisioning.ts";
 import { READ_WRITE_COMMANDS } from "./read-write.ts";
 import { RESERVATION_COMMANDS } from "./reservations.ts";
@@ -28,7 +34,10 @@ const BASE = [
 
 /** By operation code, and by operation code and service action × 256 where there is one. */
 const COMMANDS: ReadonlyMap<number, Command> = new Map(
-  [...BASE, ...supportedOpcodeCommands(BASE)].map((command) => [command.opcode | ((command.serviceAction ?? 0) << 8), command]),
+  [...BASE, ...supportedOpcodeCommands(BASE)].map((command) => [
+    command.opcode | ((command.serviceAction ?? 0) << 8),
+    command,
+  ]),
 );
 
 /** Whatever came out of a command, as status and sense. An error that is not ours is the device's: MEDIUM ERROR. */
@@ -55,7 +64,8 @@ export function execute(unit: LogicalUnit, nexus: Nexus, cdb: Uint8Array, dataOu
   try {
     return command.execute(context);
   } catch (error) {
-    if (error instanceof CheckCondition || error instanceof ReservationConflict) return doneWith(error, SenseOf.internalTargetFailure);
+    if (error instanceof CheckCondition || error instanceof ReservationConflict)
+      return doneWith(error, SenseOf.internalTargetFailure);
     throw error;
   }
 }
@@ -86,6 +96,7 @@ function unknownCommand(opcode: number, nexus: Nexus): Done {
 }
 
 function isReservedByAnother(unit: LogicalUnit, nexus: Nexus, command: Command): boolean {
-  if (unit.reservedBy !== undefined && unit.reservedBy !== nexus.initiatorPort && command.access !== "free") return true;
+  if (unit.reservedBy !== undefined && unit.reservedBy !== nexus.initiatorPort && command.access !== "free")
+    return true;
   return unit.persistentReservations.conflicts(nexus.initiatorPort, command.access);
 }

@@ -47,7 +47,11 @@ export const GOOD: Done = { kind: "done", status: ScsiStatus.good };
 
 /** GOOD with data, cut to what the command's allocation length allows. */
 export function answer(data: Uint8Array, allocationLength: number): Done {
-  return { kind: "done", status: ScsiStatus.good, data: data.length > allocationLength ? data.subarray(0, allocationLength) : data };
+  return {
+    kind: "done",
+    status: ScsiStatus.good,
+    data: data.length > allocationLength ? data.subarray(0, allocationLength) : data,
+  };
 }
 
 /** CHECK CONDITION. */

@@ -116,7 +116,7 @@ function modeSelect({ cdb, unit, nexus }: CommandContext): Execution {
     if (bytes.length < headerLength) throw new CheckCondition(SenseOf.parameterListLengthError);
     const descriptorLength = ten ? u16At(bytes, 6) : byteAt(bytes, 3);
     const changed = { swp: unit.softwareWriteProtect, dSense: unit.descriptorSense };
-    for (let at = headerLength + descriptorLength; at < bytes.length; ) {
+    for (let at = headerLength + descriptorLength; at < bytes.length;) {
       if (at + 2 > bytes.length || at + 2 + byteAt(bytes, at + 1) > bytes.length) {
         throw new CheckCondition(SenseOf.parameterListLengthError);
       }
@@ -139,7 +139,8 @@ function selectPage(page: Uint8Array, unit: LogicalUnit, changed: { swp: boolean
   const changeable = build(unit, PageControl.changeable);
   if (page.length !== current.length) throw new CheckCondition(SenseOf.invalidFieldInParameterList);
   for (let i = 2; i < page.length; i++) {
-    if (((byteAt(page, i) ^ byteAt(current, i)) & ~byteAt(changeable, i)) !== 0) throw new CheckCondition(SenseOf.invalidFieldInParameterList);
+    if (((byteAt(page, i) ^ byteAt(current, i)) & ~byteAt(changeable, i)) !== 0)
+      throw new CheckCondition(SenseOf.invalidFieldInParameterList);
   }
   if (code === CONTROL) {
     changed.dSense = (byteAt(page, 2) & D_SENSE) !== 0;
@@ -150,7 +151,17 @@ function selectPage(page: Uint8Array, unit: LogicalUnit, changed: { swp: boolean
 /** Mode parameters: how the disk behaves. */
 export const MODE_COMMANDS: readonly Command[] = [
   { opcode: MODE_SENSE_6, access: "reads", usage: [MODE_SENSE_6, 0x08, 0xff, 0xff, 0xff, 0x04], execute: modeSense },
-  { opcode: MODE_SENSE_10, access: "reads", usage: [MODE_SENSE_10, 0x18, 0xff, 0xff, 0, 0, 0, 0xff, 0xff, 0x04], execute: modeSense },
+  {
+    opcode: MODE_SENSE_10,
+    access: "reads",
+    usage: [MODE_SENSE_10, 0x18, 0xff, 0xff, 0, 0, 0, 0xff, 0xff, 0x04],
+    execute: modeSense,
+  },
   { opcode: MODE_SELECT_6, access: "flushes", usage: [MODE_SELECT_6, 0x11, 0, 0, 0xff, 0x04], execute: modeSelect },
-  { opcode: MODE_SELECT_10, access: "flushes", usage: [MODE_SELECT_10, 0x11, 0, 0, 0, 0, 0, 0xff, 0xff, 0x04], execute: modeSelect },
+  {
+    opcode: MODE_SELECT_10,
+    access: "flushes",
+    usage: [MODE_SELECT_10, 0x11, 0, 0, 0, 0, 0, 0xff, 0xff, 0x04],
+    execute: modeSelect,
+  },
 ];

@@ -96,7 +96,9 @@ export class PersistentReservations {
    */
   preempt(by: string, key: bigint | undefined): string[] {
     this.#generation = (this.#generation + 1) >>> 0;
-    const victims = [...this.#registrations].filter(([port, own]) => port !== by && (key === undefined || own === key)).map(([port]) => port);
+    const victims = [...this.#registrations]
+      .filter(([port, own]) => port !== by && (key === undefined || own === key))
+      .map(([port]) => port);
     for (const port of victims) this.#remove(port);
     return victims;
   }
@@ -115,7 +117,9 @@ export class PersistentReservations {
     this.#registrations.delete(initiatorPort);
     const reservation = this.#reservation;
     if (reservation === undefined) return undefined;
-    const ends = isAllRegistrants(reservation.type) ? this.#registrations.size === 0 : reservation.holder === initiatorPort;
+    const ends = isAllRegistrants(reservation.type)
+      ? this.#registrations.size === 0
+      : reservation.holder === initiatorPort;
     if (!ends) return undefined;
     this.#reservation = undefined;
     return reservation.type;
@@ -123,7 +127,9 @@ export class PersistentReservations {
 }
 
 export function isAllRegistrants(type: ReservationType): boolean {
-  return type === ReservationType.writeExclusiveAllRegistrants || type === ReservationType.exclusiveAccessAllRegistrants;
+  return (
+    type === ReservationType.writeExclusiveAllRegistrants || type === ReservationType.exclusiveAccessAllRegistrants
+  );
 }
 
 /** The types in which only the holder has access; the others let all registered ports in. */

@@ -116,7 +116,8 @@ function persistentReserveOut(act: (parameters: Parameters, unit: LogicalUnit, n
     const scope = byteAt(cdb, 2) >>> 4;
     return new CollectedData(PARAMETER_BYTES, (bytes) => {
       if (bytes.length < PARAMETER_BYTES) throw new CheckCondition(SenseOf.parameterListLengthError);
-      if ((byteAt(bytes, 20) & (SPEC_I_PT | APTPL)) !== 0) throw new CheckCondition(SenseOf.invalidFieldInParameterList);
+      if ((byteAt(bytes, 20) & (SPEC_I_PT | APTPL)) !== 0)
+        throw new CheckCondition(SenseOf.invalidFieldInParameterList);
       const view = new DataView(bytes.buffer, bytes.byteOffset);
       return act({ key: view.getBigUint64(0), serviceKey: view.getBigUint64(8), type, scope }, unit, nexus);
     });
@@ -147,7 +148,8 @@ function registerAndIgnoreExistingKey(parameters: Parameters, unit: LogicalUnit,
 function changeRegistration(key: bigint, unit: LogicalUnit, nexus: Nexus): void {
   const reservations = unit.persistentReservations;
   if (key !== 0n) {
-    if (!reservations.register(nexus.initiatorPort, key)) throw new CheckCondition(SenseOf.insufficientRegistrationResources);
+    if (!reservations.register(nexus.initiatorPort, key))
+      throw new CheckCondition(SenseOf.insufficientRegistrationResources);
     return;
   }
   if (reservations.keyOf(nexus.initiatorPort) === undefined) return;
@@ -170,7 +172,8 @@ function release(parameters: Parameters, unit: LogicalUnit, nexus: Nexus): void 
   const current = reservations.reservation;
   // Releasing what one does not hold is not an error (SPC-4 §5.13.11.2.2).
   if (current === undefined || !reservations.isHolder(nexus.initiatorPort)) return;
-  if (current.type !== parameters.type || parameters.scope !== 0) throw new CheckCondition(SenseOf.invalidReleaseOfPersistentReservation);
+  if (current.type !== parameters.type || parameters.scope !== 0)
+    throw new CheckCondition(SenseOf.invalidReleaseOfPersistentReservation);
   reservations.release();
   if (!isForHolderOnly(current.type)) tellRegistrants(unit, nexus, SenseOf.reservationsReleased);
 }
@@ -201,7 +204,8 @@ function takeOver(parameters: Parameters, unit: LogicalUnit, nexus: Nexus, told:
   const takesOver =
     current !== undefined && (all ? serviceKey === 0n : reservations.keyOf(current.holder) === serviceKey);
   const type = takesOver ? requireType(parameters) : undefined;
-  if (serviceKey !== 0n && ![...reservations.registrations().values()].includes(serviceKey)) throw new ReservationConflict();
+  if (serviceKey !== 0n && ![...reservations.registrations().values()].includes(serviceKey))
+    throw new ReservationConflict();
   const ports = reservations.preempt(nexus.initiatorPort, serviceKey === 0n ? undefined : serviceKey);
   const victims = [...unit.nexuses].filter(({ initiatorPort }) => ports.includes(initiatorPort));
   for (const victim of victims) pushAttention(victim, told);
@@ -215,7 +219,8 @@ function takeOver(parameters: Parameters, unit: LogicalUnit, nexus: Nexus, told:
 /** A unit attention for every registered port but one's own. */
 function tellRegistrants(unit: LogicalUnit, by: Nexus, sense: Sense): void {
   for (const nexus of unit.nexuses) {
-    if (nexus !== by && unit.persistentReservations.keyOf(nexus.initiatorPort) !== undefined) pushAttention(nexus, sense);
+    if (nexus !== by && unit.persistentReservations.keyOf(nexus.initiatorPort) !== undefined)
+      pushAttention(nexus, sense);
   }
 }
 
@@ -224,7 +229,10 @@ function commandIn(serviceAction: number, execute: (context: CommandContext) => 
   return { opcode: PERSISTENT_RESERVE_IN, serviceAction, access: "free", usage, execute };
 }
 
-function commandOut(serviceAction: number, act: (parameters: Parameters, unit: LogicalUnit, nexus: Nexus) => void | Promise<void>): Command {
+function commandOut(
+  serviceAction: number,
+  act: (parameters: Parameters, unit: LogicalUnit, nexus: Nexus) => void | Promise<void>,
+): Command {
   const usage = [PERSISTENT_RESERVE_OUT, serviceAction, 0xff, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x04];
   return { opcode: PERSISTENT_RESERVE_OUT, serviceAction, access: "free", usage, execute: persistentReserveOut(act) };
 }

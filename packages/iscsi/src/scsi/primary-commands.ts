@@ -86,7 +86,12 @@ const U32 = [0xff, 0xff, 0xff, 0xff];
 export const PRIMARY_COMMANDS: readonly Command[] = [
   { opcode: TEST_UNIT_READY, access: "looks", usage: [TEST_UNIT_READY, 0, 0, 0, 0, 0x04], execute: () => GOOD },
   { opcode: REQUEST_SENSE, access: "free", usage: [REQUEST_SENSE, 0x01, 0, 0, 0xff, 0x04], execute: requestSense },
-  { opcode: START_STOP_UNIT, access: "looks", usage: [START_STOP_UNIT, 0x01, 0, 0x0f, 0xf7, 0x04], execute: startStopUnit },
+  {
+    opcode: START_STOP_UNIT,
+    access: "looks",
+    usage: [START_STOP_UNIT, 0x01, 0, 0x0f, 0xf7, 0x04],
+    execute: startStopUnit,
+  },
   {
     opcode: PREVENT_ALLOW_MEDIUM_REMOVAL,
     access: "looks",
@@ -94,18 +99,38 @@ export const PRIMARY_COMMANDS: readonly Command[] = [
     // The medium cannot be taken out in any case.
     execute: () => GOOD,
   },
-  { opcode: READ_CAPACITY_10, access: "looks", usage: [READ_CAPACITY_10, 0, ...U32, 0, 0, 0x01, 0x04], execute: readCapacity10 },
+  {
+    opcode: READ_CAPACITY_10,
+    access: "looks",
+    usage: [READ_CAPACITY_10, 0, ...U32, 0, 0, 0x01, 0x04],
+    execute: readCapacity10,
+  },
   {
     ...READ_CAPACITY_16,
     access: "looks",
     usage: [READ_CAPACITY_16.opcode, READ_CAPACITY_16.serviceAction, ...U32, ...U32, ...U32, 0x01, 0x04],
     execute: readCapacity16,
   },
-  { opcode: REPORT_LUNS, access: "free", usage: [REPORT_LUNS, 0, 0xff, 0, 0, 0, ...U32, 0, 0x04], execute: ({ cdb }) => reportLuns(cdb) },
+  {
+    opcode: REPORT_LUNS,
+    access: "free",
+    usage: [REPORT_LUNS, 0, 0xff, 0, 0, 0, ...U32, 0, 0x04],
+    execute: ({ cdb }) => reportLuns(cdb),
+  },
   {
     ...REPORT_TARGET_PORT_GROUPS,
     access: "looks",
-    usage: [REPORT_TARGET_PORT_GROUPS.opcode, 0xe0 | REPORT_TARGET_PORT_GROUPS.serviceAction, 0, 0, 0, 0, ...U32, 0, 0x04],
+    usage: [
+      REPORT_TARGET_PORT_GROUPS.opcode,
+      0xe0 | REPORT_TARGET_PORT_GROUPS.serviceAction,
+      0,
+      0,
+      0,
+      0,
+      ...U32,
+      0,
+      0x04,
+    ],
     execute: reportTargetPortGroups,
   },
 ];

@@ -64,9 +64,11 @@ function writeSame({ cdb, nexus, unit, dataOutLength }: CommandContext): Executi
   const flags = byteAt(cdb, 1);
   const sixteen = byteAt(cdb, 0) === WRITE_SAME_16;
   // ANCHOR is not offered; LBDATA and PBDATA (bits 1 and 2) are obsolete; NDOB exists in the 16-byte form only.
-  if ((flags & (ANCHOR | 0x06)) !== 0 || (!sixteen && (flags & NO_DATA_OUT) !== 0)) throw new CheckCondition(SenseOf.invalidFieldInCdb);
+  if ((flags & (ANCHOR | 0x06)) !== 0 || (!sixteen && (flags & NO_DATA_OUT) !== 0))
+    throw new CheckCondition(SenseOf.invalidFieldInCdb);
   const range = blockRangeOf(cdb);
-  if (range.blockCount === 0 || range.blockCount > MAX_WRITE_SAME_BLOCKS) throw new CheckCondition(SenseOf.invalidFieldInCdb);
+  if (range.blockCount === 0 || range.blockCount > MAX_WRITE_SAME_BLOCKS)
+    throw new CheckCondition(SenseOf.invalidFieldInCdb);
   requireInside(range, nexus.device.sizeBytes);
   requireDataOut(dataOutLength, (flags & NO_DATA_OUT) === 0 ? BLOCK_BYTES : 0);
   const run = async (block: Uint8Array): Promise<void> => {
@@ -118,11 +120,14 @@ interface AllocationRun {
 
 function lbaStatusOf(device: BlockDevice, from: number, maximum: number): AllocationRun[] {
   const runs: AllocationRun[] = [];
-  for (let offset = from; offset < device.sizeBytes; ) {
+  for (let offset = from; offset < device.sizeBytes;) {
     const rest = device.sizeBytes - offset;
     const { allocated, lengthBytes } = device.isAllocated?.(offset) ?? { allocated: true, lengthBytes: rest };
     // At least one block, so that a device that answers 0 cannot hold us here; a descriptor counts 32 bits of blocks.
-    const length = Math.max(BLOCK_BYTES, Math.min(lengthBytes - (lengthBytes % BLOCK_BYTES), rest, 0xffff_ffff * BLOCK_BYTES));
+    const length = Math.max(
+      BLOCK_BYTES,
+      Math.min(lengthBytes - (lengthBytes % BLOCK_BYTES), rest, 0xffff_ffff * BLOCK_BYTES),
+    );
     const last = runs.at(-1);
     if (last?.allocated === allocated && last.length + length <= 0xffff_ffff * BLOCK_BYTES) last.length += length;
     else if (runs.length === maximum) break;
@@ -137,8 +142,18 @@ const U32 = [0xff, 0xff, 0xff, 0xff];
 /** The commands of thin provisioning. */
 export const PROVISIONING_COMMANDS: readonly Command[] = [
   { opcode: UNMAP, access: "writes", usage: [UNMAP, 0x01, 0, 0, 0, 0, 0x1f, 0xff, 0xff, 0x04], execute: unmap },
-  { opcode: WRITE_SAME_10, access: "writes", usage: [WRITE_SAME_10, 0xf8, ...U32, 0x1f, 0xff, 0xff, 0x04], execute: writeSame },
-  { opcode: WRITE_SAME_16, access: "writes", usage: [WRITE_SAME_16, 0xf9, ...U32, ...U32, ...U32, 0x1f, 0x04], execute: writeSame },
+  {
+    opcode: WRITE_SAME_10,
+    access: "writes",
+    usage: [WRITE_SAME_10, 0xf8, ...U32, 0x1f, 0xff, 0xff, 0x04],
+    execute: writeSame,
+  },
+  {
+    opcode: WRITE_SAME_16,
+    access: "writes",
+    usage: [WRITE_SAME_16, 0xf9, ...U32, ...U32, ...U32, 0x1f, 0x04],
+    execute: writeSame,
+  },
   {
     ...GET_LBA_STATUS,
     access: "reads",

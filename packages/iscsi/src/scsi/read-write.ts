@@ -124,7 +124,8 @@ function read(context: CommandContext): Execution {
   requireTransferable(range);
   const execution = new BlockRead(nexus.device, range);
   // FUA on a read: what is cached must be stable before it is read (SBC-3 §4.15).
-  if (!six && (byteAt(cdb, 1) & FUA) !== 0 && context.unit.identity.writeCache) return readAfterFlush(nexus.device, execution);
+  if (!six && (byteAt(cdb, 1) & FUA) !== 0 && context.unit.identity.writeCache)
+    return readAfterFlush(nexus.device, execution);
   return execution;
 }
 
@@ -290,8 +291,18 @@ export const READ_WRITE_COMMANDS: readonly Command[] = [
   { opcode: op.verify16, access: "reads", usage: sixteen(op.verify16, 0xf6), execute: verify },
   { opcode: op.prefetch10, access: "reads", usage: ten(op.prefetch10, 0x02), execute: prefetch },
   { opcode: op.prefetch16, access: "reads", usage: sixteen(op.prefetch16, 0x02), execute: prefetch },
-  { opcode: op.synchronizeCache10, access: "flushes", usage: ten(op.synchronizeCache10, 0x02), execute: synchronizeCache },
-  { opcode: op.synchronizeCache16, access: "flushes", usage: sixteen(op.synchronizeCache16, 0x02), execute: synchronizeCache },
+  {
+    opcode: op.synchronizeCache10,
+    access: "flushes",
+    usage: ten(op.synchronizeCache10, 0x02),
+    execute: synchronizeCache,
+  },
+  {
+    opcode: op.synchronizeCache16,
+    access: "flushes",
+    usage: sixteen(op.synchronizeCache16, 0x02),
+    execute: synchronizeCache,
+  },
   {
     opcode: op.compareAndWrite,
     access: "writes",

@@ -35,7 +35,9 @@ export function supportedOpcodeCommands(commands: readonly Command[]): Command[]
       execute: ({ cdb }) => answer(Uint8Array.of(0xda, 0, 0, 0), u32At(cdb, 6)),
     },
   ];
-  const all = [...commands, ...own].toSorted((a, b) => a.opcode - b.opcode || (a.serviceAction ?? 0) - (b.serviceAction ?? 0));
+  const all = [...commands, ...own].toSorted(
+    (a, b) => a.opcode - b.opcode || (a.serviceAction ?? 0) - (b.serviceAction ?? 0),
+  );
   return own;
 }
 
@@ -65,7 +67,13 @@ function reportAll(commands: readonly Command[], withTimeouts: boolean): Uint8Ar
 }
 
 /** One command: option 1 by operation code, 2 with service action, 3 either way (SPC-4 table 260). */
-function reportOne(commands: readonly Command[], option: number, opcode: number, serviceAction: number, withTimeouts: boolean): Uint8Array {
+function reportOne(
+  commands: readonly Command[],
+  option: number,
+  opcode: number,
+  serviceAction: number,
+  withTimeouts: boolean,
+): Uint8Array {
   const candidates = commands.filter((command) => command.opcode === opcode);
   const actions = candidates.length > 0 && hasServiceActions(opcode);
   if ((option === 1 && actions) || (option === 2 && candidates.length > 0 && !actions)) throw invalidCdbByte(2);

@@ -1,3 +1,4 @@
+// oxlint-disable-next-line import/no-nodejs-modules -- computes, does no I/O
 import { createHash } from "node:crypto";
 import { MAX_COMPARE_AND_WRITE_BLOCKS, MAX_UNMAP_DESCRIPTORS } from "../limits.ts";
 import { MAX_TRANSFER_BLOCKS } from "./block-range.ts";
