@@ -143,7 +143,7 @@ test("a chunk found damaged is served from its reader and repaired", async () =>
 });
 
 test("where the have-map is damaged the backing is believed if its hashes are right", async () => {
-  const image = smallImage(seededRandom(7), 6200);
+  const image = smallImage(seededRandom(7), 6200, 1);
   const filled = new CrashVolume();
   const replica = await openReplica(filled, image);
   await replica.fill({ concurrency: 64 });

@@ -28,14 +28,14 @@ export class CountingReader implements ChunkReader {
   }
 }
 
-/** `extentCount` extents of 1 to 4 blocks: chunks, some of them equal, zeros and don't-cares, at last half a block. */
-export function smallImage(random: SeededRandom, extentCount: number): SmallImage {
+/** `extentCount` extents of 1 to `maxBlocks` blocks: chunks, some of them equal, zeros and don't-cares, at last half a block. */
+export function smallImage(random: SeededRandom, extentCount: number, maxBlocks = 4): SmallImage {
   const reader = new CountingReader();
   const extents: Extent[] = [];
   const parts: Uint8Array[] = [];
   let offset = 0;
   for (let i = 0; i < extentCount; i++) {
-    const length = i === extentCount - 1 ? BLOCK / 2 : BLOCK * (1 + Math.floor(random() * 4));
+    const length = i === extentCount - 1 ? BLOCK / 2 : BLOCK * (1 + Math.floor(random() * maxBlocks));
     const isEmpty = random() < 0.25 && extents.at(-1)?.kind === "chunk";
     const bytes = new Uint8Array(length);
     if (isEmpty) {
