@@ -19,6 +19,7 @@ test.each([
   ["   ", "?"],
   ["", "?"],
   ["---", "?"],
+  ["- -a - b", "a b"],
   ["x".repeat(100), `${"x".repeat(57)}...`],
 ])("shown: %j becomes %j", (text, expected) => {
   expect(shown(text)).toBe(expected);

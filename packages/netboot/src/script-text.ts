@@ -8,17 +8,20 @@ import { MAX_ISCSI_NAME_BYTES, MAX_SHOWN_CHARACTERS } from "./limits.ts";
  * grammar and refused.
  */
 
-const NOT_SHOWABLE = /[^A-Za-z0-9 ._:/@+,=()-]/gu;
+const NOT_SHOWABLE = /[^A-Za-z0-9._:/@+,=()-]/gu;
 
 /**
  * Text for the screen: machine names, image names, descriptions from operators and from the network. Every character
  * outside of a plain set becomes `?`, white space becomes single spaces, long text is cut. Never empty.
  */
 export function shown(text: string): string {
-  const plain = text.replaceAll(/\s+/gu, " ").trim().replaceAll(NOT_SHOWABLE, "?");
-  const cut = plain.length > MAX_SHOWN_CHARACTERS ? `${plain.slice(0, MAX_SHOWN_CHARACTERS - 3)}...` : plain;
-  // A word that begins with a dash could be read as an option by the command it stands behind.
-  return cut.replaceAll(/(^| )-+/gu, "$1") || "?";
+  const words = text
+    .split(/\s+/u)
+    // A word that begins with a dash could be read as an option by the command it stands behind.
+    .map((word) => word.replaceAll(NOT_SHOWABLE, "?").replace(/^-+/, ""))
+    .filter((word) => word !== "");
+  const plain = words.join(" ") || "?";
+  return plain.length > MAX_SHOWN_CHARACTERS ? `${plain.slice(0, MAX_SHOWN_CHARACTERS - 3)}...` : plain;
 }
 
 /**
