@@ -25,7 +25,7 @@ export interface DataIn extends Sequence {
   readonly withStatus: boolean;
   readonly dataSN: number;
   readonly bufferOffset: number;
-  /** Only with `withStatus`, see `Residual.bytes`. */
+  /** Only with `withStatus`, as in `ScsiResponse`. */
   readonly residual: number;
   readonly dataLength: number;
 }

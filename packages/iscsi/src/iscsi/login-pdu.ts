@@ -11,7 +11,7 @@ const TRANSIT = 0x80;
 const CONTINUE = 0x40;
 
 /** The ISID as 12 hex digits: half of what names a session. */
-export type Isid = string & { readonly __brand: "Isid" };
+type Isid = string & { readonly __brand: "Isid" };
 
 /**
  * Login Request (RFC 7143 §11.12).

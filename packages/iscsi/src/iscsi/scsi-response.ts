@@ -2,15 +2,9 @@ import { putU32 } from "../bytes.ts";
 import { FINAL, putHeader, TargetOpcode } from "./bhs.ts";
 import type { Sequence } from "./bhs.ts";
 
-/** Whether the bytes moved differ from what the initiator expected (RFC 7143 §11.4.5). */
-export interface Residual {
-  /** Positive: the command wanted more than was expected (overflow). Negative: less (underflow). Zero: as expected. */
-  readonly bytes: number;
-}
-
 /** Flag bits of byte 1, shared with Data-In. */
-export const OVERFLOW = 0x04;
-export const UNDERFLOW = 0x02;
+const OVERFLOW = 0x04;
+const UNDERFLOW = 0x02;
 
 /**
  * SCSI Response (RFC 7143 §11.4).
@@ -30,7 +24,10 @@ export interface ScsiResponse extends Sequence {
   readonly status: number;
   /** Data-In and R2T PDUs that were sent for the command. */
   readonly expDataSN: number;
-  /** See `Residual.bytes`. */
+  /**
+   * How the bytes of the command differ from what the initiator expected (RFC 7143 §11.4.5).
+   * Positive: the command wanted more (overflow). Negative: less (underflow). Zero: as expected.
+   */
   readonly residual: number;
   /** SenseLength and sense data. */
   readonly dataLength: number;

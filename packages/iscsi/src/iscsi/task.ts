@@ -24,7 +24,7 @@ export interface Task {
 export interface Ending {
   readonly status: ScsiStatus;
   readonly sense?: Sense;
-  /** Overflow positive, underflow negative (see `Residual`). */
+  /** Overflow positive, underflow negative, as in `ScsiResponse`. */
   readonly residual: number;
   /** Data-In and R2T PDUs sent. */
   readonly expDataSN: number;

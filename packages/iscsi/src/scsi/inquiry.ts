@@ -8,7 +8,7 @@ import { vitalProductData } from "./vital-product-data.ts";
 export const INQUIRY = 0x12;
 
 /** T10 vendor identification, product and revision, padded with blanks (SPC-4 §6.6.2). */
-export const VENDOR = "INGOT   ";
+const VENDOR = "INGOT   ";
 const PRODUCT = "Disk            ";
 const REVISION = "0001";
 

@@ -11,7 +11,7 @@ import { BLOCK_BYTES } from "./logical-unit.ts";
 import { CheckCondition, SenseOf } from "./sense.ts";
 
 /** Operation codes of this file (SBC-3 §5.1). */
-export const BlockOpcode = {
+const BlockOpcode = {
   read6: 0x08,
   write6: 0x0a,
   read10: 0x28,

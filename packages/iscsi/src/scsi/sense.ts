@@ -1,5 +1,5 @@
 /** Sense keys (SPC-4 §4.5.6). */
-export const SenseKey = {
+const SenseKey = {
   noSense: 0x0,
   notReady: 0x2,
   mediumError: 0x3,
@@ -10,7 +10,7 @@ export const SenseKey = {
   abortedCommand: 0xb,
   miscompare: 0xe,
 } as const;
-export type SenseKey = (typeof SenseKey)[keyof typeof SenseKey];
+type SenseKey = (typeof SenseKey)[keyof typeof SenseKey];
 
 /** Why a command did not end well. */
 export interface Sense {

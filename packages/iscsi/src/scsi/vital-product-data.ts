@@ -7,7 +7,7 @@ import { MAX_WRITE_SAME_BLOCKS } from "./provisioning.ts";
 import { CheckCondition, SenseOf } from "./sense.ts";
 
 /** Pages of vital product data (SPC-4 §7.8, SBC-3 §6.6). */
-export const VpdPage = {
+const VpdPage = {
   supportedPages: 0x00,
   unitSerialNumber: 0x80,
   deviceIdentification: 0x83,
@@ -48,7 +48,7 @@ export function vitalProductData(page: number, unit: LogicalUnit, nexus: Nexus):
 }
 
 /** 16 hex digits that follow from the disk's id alone: initiators compare it after a reconnect. */
-export function serialNumberOf(id: string): string {
+function serialNumberOf(id: string): string {
   return createHash("sha256").update(id).digest("hex").slice(0, 16);
 }
 
