@@ -14,7 +14,7 @@ import { Inventory } from "./inventory.ts";
 import { LiveHub } from "./live-hub.ts";
 import { LiveUpdates } from "./live-updates.ts";
 import { MachineIndex } from "./machine-index.ts";
-import { listMachines } from "./machine-store.ts";
+import { listMachines, readMachines } from "./machine-store.ts";
 import { migrate } from "./migrations.ts";
 import { describePatch, ServerSettings } from "./server-settings.ts";
 import { SessionRegistry } from "./session-registry.ts";
@@ -111,9 +111,9 @@ export class Control<Device extends OpenDisk> {
 
   /** Repeats changed settings of a group, or of the server, for the machines that inherit them. */
   async refreshMachines(ids?: readonly string[]): Promise<void> {
-    for (const id of ids ?? []) {
-      this.#index.put(await this.machines.record(id));
-      this.#updates.markMachine(id);
+    for (const record of await readMachines(this.#deps.db, ids ?? [])) {
+      this.#index.put(record);
+      this.#updates.markMachine(record.row.id);
     }
     if (ids !== undefined) return;
     for (let after: string | undefined; ;) {

@@ -1,17 +1,18 @@
-import {
-  type Disk,
-  type DiskGrowth,
-  type DiskMode,
-  formatImageReference,
-  type ImageReference,
-  parseImageReference,
-} from "@ingot/api";
-import type { Selectable } from "kysely";
+import type { Disk, DiskGrowth, DiskMode } from "@ingot/api";
 import { decideLogin, type LoginDecision } from "./boot-generation.ts";
 import { formatBootTarget, parseBootTarget } from "./boot-target.ts";
 import type { BootTracker } from "./boot-tracker.ts";
 import { type Clock, timeText } from "./clock.ts";
+import {
+  type Binding,
+  labelOf,
+  readBinding,
+  readVersionForBoot,
+  readWantedVersion,
+  writeBinding,
+} from "./disk-bindings.ts";
 import type { DiskKeeper, OpenDisk } from "./disk-keeper.ts";
+import { type DiskLogin, type LoggedIn, refusalOf } from "./disk-login.ts";
 import { ControlError } from "./errors.ts";
 import type { EventLog } from "./event-log.ts";
 import { type ResolvedVersion, resolveImage } from "./image-references.ts";
@@ -23,28 +24,7 @@ import { effectiveOf } from "./machine-view.ts";
 import { KeyedMutex } from "./mutex.ts";
 import type { ServerSettings } from "./server-settings.ts";
 import { Session, type SessionHandle, type SessionRegistry } from "./session-registry.ts";
-import type { Database, DisksTable } from "./tables.ts";
-
-/** An iSCSI login that passed authentication. */
-export interface DiskLogin {
-  /** The target's name, as the initiator gave it. */
-  readonly target: string;
-  readonly initiator: string;
-  /** Six bytes in hexadecimal; its first four say which implementation it is (RFC 7143 §11.12.5). */
-  readonly isid?: string | undefined;
-  /** Address and port of the initiator. */
-  readonly peer: string;
-  /** Ends the session from our side; resolves when no more reads or writes of it can come. */
-  readonly drop: () => Promise<void>;
-}
-
-/** What a login gets. */
-export interface LoggedIn<Device> {
-  readonly machineId: string;
-  readonly bootId: number;
-  readonly device: Device;
-  readonly session: SessionHandle;
-}
+import type { Database } from "./tables.ts";
 
 /** What {@link Disks} works with. */
 export interface DisksDeps<Device extends OpenDisk> {
@@ -62,8 +42,6 @@ export interface DisksDeps<Device extends OpenDisk> {
   /** Called when sessions came or went. */
   readonly onChange: (machineId: string) => void;
 }
-
-type Binding = Selectable<DisksTable>;
 
 /** A broken disk fails thousands of reads; the history needs to know of it once in a while. */
 const failureEveryMs = 60_000;
@@ -177,22 +155,22 @@ export class Disks<Device extends OpenDisk> {
 
   /** The version that a machine's next new overlay would be over. */
   async wantedVersion(record: MachineRecord): Promise<ResolvedVersion | undefined> {
-    const { image } = effectiveOf(record, this.#deps.settings.current);
-    return image === undefined ? undefined : resolveImage(this.#deps.db, image);
+    return readWantedVersion(this.#deps.db, record, this.#deps.settings);
   }
 
   /** The version that a machine's overlay is over, where it has one. */
   async boundVersion(machineId: string): Promise<ResolvedVersion | undefined> {
-    const bound = await this.#binding(machineId);
-    return bound === undefined ? undefined : resolveImage(this.#deps.db, { name: bound.image, version: bound.version });
+    const { db } = this.#deps;
+    const bound = await readBinding(db, machineId);
+    return bound === undefined ? undefined : resolveImage(db, { name: bound.image, version: bound.version });
   }
 
   async #login(machineId: string, login: DiskLogin): Promise<LoggedIn<Device>> {
     const { db, keeper, sessions, clock } = this.#deps;
     const record = await this.#deps.inventory.record(machineId);
     const requestedBoot = parseBootTarget(login.target)?.bootId;
-    const wanted = await this.#wantedForBoot(record, requestedBoot);
-    const bound = await this.#binding(machineId);
+    const wanted = await readVersionForBoot(db, record, this.#deps.settings, requestedBoot);
+    const bound = await readBinding(db, machineId);
     const { mode } = effectiveOf(record, this.#deps.settings.current);
     const decision = decideLogin({
       requestedBoot,
@@ -207,7 +185,11 @@ export class Disks<Device extends OpenDisk> {
     if (sessions.of(machineId).length >= MAX_SESSIONS_PER_MACHINE) {
       throw new ControlError("busy", `machine ${record.row.name}: has ${MAX_SESSIONS_PER_MACHINE} sessions already`);
     }
-    const binding = await this.#prepare(machineId, decision, bound, wanted);
+    // The overlay goes first: a crash between leaves an empty one under the old binding, and the same login repeats this.
+    // Where there is no binding, an overlay is what a crash left of one that was thrown away.
+    if (decision.overlay !== "keep") await keeper.discard(machineId);
+    const at = timeText(clock.now());
+    const binding = await writeBinding(db, { machineId, decision, bound, wanted, at });
     const device = await keeper.open(machineId, binding.manifest_id).catch(async (error: unknown) => {
       await this.recordFailure(machineId, `its disk could not be opened: ${messageOf(error)}`);
       throw error;
@@ -217,7 +199,7 @@ export class Disks<Device extends OpenDisk> {
       bootId: decision.bootId,
       initiator: login.initiator,
       peer: login.peer,
-      since: timeText(clock.now()),
+      since: at,
       drop: login.drop,
     });
     this.#deps.tracker.record(machineId, {
@@ -236,37 +218,6 @@ export class Disks<Device extends OpenDisk> {
       .where("id", "=", machineId)
       .execute();
     return { machineId, bootId: decision.bootId, device, session: this.#handleOf(session) };
-  }
-
-  /** Brings overlay and binding into the decided state. The overlay goes first: a crash between leaves an empty overlay under the old binding, which the same login repeats. */
-  async #prepare(
-    machineId: string,
-    decision: Exclude<LoginDecision, { action: "refuse" }>,
-    bound: Binding | undefined,
-    wanted: ResolvedVersion | undefined,
-  ): Promise<Binding> {
-    const { db, clock, keeper } = this.#deps;
-    // An overlay without a binding is what a crash left of one that was thrown away.
-    if (decision.overlay !== "keep") await keeper.discard(machineId);
-    return db.transaction().execute(async (trx) => {
-      await trx
-        .updateTable("machines")
-        .set({ current_boot: decision.bootId, untouched: 0 })
-        .where("id", "=", machineId)
-        .execute();
-      if (decision.overlay === "keep" && bound !== undefined) return bound;
-      if (wanted === undefined) throw new ControlError("noDisk", `machine ${machineId}: no image is set for it`);
-      const binding: Binding = {
-        machine_id: machineId,
-        image: wanted.image,
-        version: wanted.version,
-        manifest_id: wanted.manifestId,
-        created_at: timeText(clock.now()),
-      };
-      await trx.deleteFrom("disks").where("machine_id", "=", machineId).execute();
-      await trx.insertInto("disks").values(binding).execute();
-      return binding;
-    });
   }
 
   async #reportStart(record: MachineRecord, decision: LoginDecision, binding: Binding, mode: DiskMode): Promise<void> {
@@ -349,17 +300,6 @@ export class Disks<Device extends OpenDisk> {
     return this.#deps.inventory.record(parsed.machineId);
   }
 
-  async #binding(machineId: string): Promise<Binding | undefined> {
-    return this.#deps.db.selectFrom("disks").selectAll().where("machine_id", "=", machineId).executeTakeFirst();
-  }
-
-  async #wantedForBoot(record: MachineRecord, requestedBoot: number | undefined): Promise<ResolvedVersion | undefined> {
-    const { allocated_boot, allocated_image } = record.row;
-    const chosen: ImageReference | undefined =
-      requestedBoot === allocated_boot && allocated_image !== null ? parseImageReference(allocated_image) : undefined;
-    return chosen === undefined ? this.wantedVersion(record) : resolveImage(this.#deps.db, chosen);
-  }
-
   async #view(record: MachineRecord): Promise<Disk | undefined> {
     const { row } = record;
     const bound = await this.boundVersion(row.id);
@@ -387,24 +327,4 @@ export class Disks<Device extends OpenDisk> {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-function labelOf(version: { readonly image: string; readonly version: number }): string {
-  return formatImageReference({ name: version.image, version: version.version });
-}
-
-function refusalOf(
-  reason: "staleBoot" | "unknownBoot" | "noDisk",
-  record: MachineRecord,
-  login: DiskLogin,
-): ControlError {
-  const { name, current_boot } = record.row;
-  switch (reason) {
-    case "staleBoot":
-      return new ControlError(reason, `target ${login.target}: ${name} is in boot ${current_boot} meanwhile`);
-    case "unknownBoot":
-      return new ControlError(reason, `target ${login.target}: no script has named this boot of ${name}`);
-    case "noDisk":
-      return new ControlError(reason, `target ${login.target}: no image is set for ${name}`);
-  }
 }

@@ -14,7 +14,10 @@ export interface ImageLibrary {
   importImage(source: ImageSource, options?: ImportOptions): Promise<ImportResult>;
   readManifest(id: Digest): Promise<Manifest>;
   listManifests(): Promise<readonly Digest[]>;
-  /** Removes the manifests that are not in `live`, and the content that only they needed. MUST be idempotent. */
+  /**
+   * Removes the manifests that are not in `live`, and the content that only they needed. MUST be idempotent. A manifest that
+   * was imported since the library was opened MAY stay until it was in `live` once.
+   */
   prune(live: Iterable<Digest>): Promise<unknown>;
   /** Hashes everything again. Damage is a result, not an error. */
   verify(options?: VerifyOptions): Promise<VerifyReport>;

@@ -7,12 +7,11 @@ import {
   NAME_RULE,
   type SparseImage,
 } from "@ingot/api";
-import type { Digest, ImportOptions, ImportResult } from "@ingot/chunks";
-import { parseDigest } from "@ingot/chunks";
+import type { ImportOptions, ImportResult } from "@ingot/chunks";
 import { type Clock, timeText } from "./clock.ts";
-import { countSharedContent } from "./dedupe.ts";
 import { ControlError } from "./errors.ts";
 import type { EventLog } from "./event-log.ts";
+import { ImageContent } from "./image-content.ts";
 import type { ImageLibrary } from "./image-library.ts";
 import { resolveImage } from "./image-references.ts";
 import { findImageUses } from "./image-uses.ts";
@@ -62,27 +61,16 @@ export interface ImageTotals {
 export class ImageRegistry {
   readonly #deps: ImageRegistryDeps;
   readonly #mutex = new KeyedMutex();
-  #imports = 0;
-  #pruneWanted = false;
-  #pruning: Promise<unknown> = Promise.resolve();
-  #background: Promise<void> = Promise.resolve();
-  #chunkBytes = 0;
+  readonly #content: ImageContent;
 
-  private constructor(deps: ImageRegistryDeps) {
+  private constructor(deps: ImageRegistryDeps, content: ImageContent) {
     this.#deps = deps;
+    this.#content = content;
   }
 
   /** Opens the registry and clears away content that a crash left without a name. */
   static async open(deps: ImageRegistryDeps): Promise<ImageRegistry> {
-    const registry = new ImageRegistry(deps);
-    const live = new Set(await registry.#liveManifests());
-    const stored = new Set(await deps.library.listManifests());
-    for (const id of live.difference(stored)) {
-      await deps.events.record({ kind: "image.damaged", message: `manifest ${id}: missing from the chunk store` });
-    }
-    if (stored.difference(live).size > 0 && live.isSubsetOf(stored)) await deps.library.prune(live);
-    registry.#countLater();
-    return registry;
+    return new ImageRegistry(deps, await ImageContent.open(deps));
   }
 
   /** One page of images, by name. */
@@ -116,7 +104,7 @@ export class ImageRegistry {
       images: Number(row.images),
       versions: Number(row.versions),
       imageBytes: Number(row.imageBytes ?? 0),
-      chunkBytes: this.#chunkBytes,
+      chunkBytes: this.#content.chunkBytes,
     };
   }
 
@@ -165,18 +153,11 @@ export class ImageRegistry {
     options: ImportOptions & { readonly comment?: string | undefined } = {},
   ): Promise<AddedVersion> {
     checkName(name);
-    this.#imports += 1;
-    try {
-      await this.#pruning;
-      const result = await this.#deps.library.importImage(source, options).catch(translateChunkError);
-      const added = await this.#mutex.run(name, () => this.#name(name, result, options.comment));
-      this.#countLater();
-      await this.#publish(name);
-      return added;
-    } finally {
-      this.#imports -= 1;
-      if (this.#imports === 0 && this.#pruneWanted) this.#later(() => this.#prune());
-    }
+    const added = await this.#content.import(source, options, (result) =>
+      this.#mutex.run(name, () => this.#name(name, result, options.comment)),
+    );
+    await this.#publish(name);
+    return added;
   }
 
   /** Removes one version, or all of them. @throws ControlError `notFound`, `inUse`. */
@@ -206,9 +187,7 @@ export class ImageRegistry {
     await events.record({ kind: "image.removed", image: label, message: `image ${label} was removed` });
     await this.#publish(name);
     // The name is gone whatever comes of this: a failure only leaves content for the next time.
-    this.#later(() => this.#prune());
-    this.#countLater();
-    await this.#background;
+    await this.#content.giveBack();
   }
 
   /** Points a tag at a version. @throws ControlError `notFound`. */
@@ -278,10 +257,7 @@ export class ImageRegistry {
 
   /** Resolves when work that nobody waits for is done. */
   async settled(): Promise<void> {
-    for (let seen: Promise<void> | undefined; seen !== this.#background;) {
-      seen = this.#background;
-      await seen;
-    }
+    await this.#content.settled();
   }
 
   async #name(name: string, result: ImportResult, comment: string | undefined): Promise<AddedVersion> {
@@ -348,40 +324,6 @@ export class ImageRegistry {
       if (!(error instanceof ControlError) || error.code !== "notFound") throw error;
       this.#deps.hub.publish({ type: "removed", what: "image", id: name });
     }
-  }
-
-  async #liveManifests(): Promise<Digest[]> {
-    const rows = await this.#deps.db.selectFrom("image_versions").select("manifest_id").distinct().execute();
-    return rows.map((row) => parseDigest(row.manifest_id));
-  }
-
-  /** Gives content back that no version names. What an import stored has no name for a moment: imports and this take turns. */
-  async #prune(): Promise<void> {
-    if (this.#imports > 0) {
-      this.#pruneWanted = true;
-      return;
-    }
-    this.#pruneWanted = false;
-    const pruning = this.#liveManifests().then((live) => this.#deps.library.prune(live));
-    this.#pruning = pruning.catch(() => undefined);
-    await pruning;
-  }
-
-  #countLater(): void {
-    this.#later(async () => {
-      const { db, library } = this.#deps;
-      const counted = await countSharedContent(await this.#liveManifests(), (id) => library.readManifest(id));
-      this.#chunkBytes = counted.chunkBytes;
-      await db.transaction().execute(async (trx) => {
-        for (const [id, bytes] of counted.uniqueBytes) {
-          await trx.updateTable("image_versions").set({ unique_bytes: bytes }).where("manifest_id", "=", id).execute();
-        }
-      });
-    });
-  }
-
-  #later(task: () => Promise<void>): void {
-    this.#background = this.#background.then(task).catch(this.#deps.onError);
   }
 }
 

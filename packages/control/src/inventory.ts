@@ -1,14 +1,16 @@
-import type { CreateMachine, Firmware, Machine, PatchMachine } from "@ingot/api";
+import type { CreateMachine, Machine, PatchMachine } from "@ingot/api";
 import { DecodeError, parseMac, parseUuid } from "@ingot/wire";
 import type { Insertable, Updateable } from "kysely";
 import type { BootTracker } from "./boot-tracker.ts";
 import { type Clock, timeText } from "./clock.ts";
 import { ControlError } from "./errors.ts";
 import type { EventLog } from "./event-log.ts";
-import { defaultMachineName, type Identity, identify, type IdentityFacts, usableFacts } from "./identify.ts";
+import { defaultMachineName, type Identity, identify } from "./identify.ts";
 import { requireImage } from "./image-references.ts";
-import { MAX_FACT_LENGTH, MAX_MACHINES } from "./limits.ts";
+import { MAX_MACHINES } from "./limits.ts";
 import type { LiveHub } from "./live-hub.ts";
+import { columnsOf, emptyRow } from "./machine-columns.ts";
+import { cleanFacts, type MachineFacts } from "./machine-facts.ts";
 import type { MachineIndex } from "./machine-index.ts";
 import {
   countMachines,
@@ -28,15 +30,6 @@ import {
 import { machineOf } from "./machine-view.ts";
 import { describePatch, normalizeReference, type ServerSettings } from "./server-settings.ts";
 import type { Database, MachinesTable } from "./tables.ts";
-
-/** What a machine says of itself when it asks for its script. */
-export interface MachineFacts extends IdentityFacts {
-  readonly manufacturer?: string | undefined;
-  readonly product?: string | undefined;
-  readonly firmware: Firmware;
-  /** The address it asks from. */
-  readonly address?: string | undefined;
-}
 
 /** What {@link Inventory} works with. */
 export interface InventoryDeps {
@@ -107,7 +100,7 @@ export class Inventory {
    */
   async identifyOrRegister(said: MachineFacts): Promise<MachineRecord> {
     const { db } = this.#deps;
-    const facts: MachineFacts = { ...shortened(said), ...usableFacts(said) };
+    const facts = cleanFacts(said);
     const outcome = await db.transaction().execute(async (trx) => {
       const identity = identify(facts, await findCandidates(trx, facts));
       if (identity.kind === "known") {
@@ -327,47 +320,6 @@ export class Inventory {
   #newId(): string {
     return `m${this.#deps.random(8).toHex()}`;
   }
-}
-
-function columnsOf(body: PatchMachine): Updateable<MachinesTable> {
-  return {
-    untouched: 0,
-    ...(body.name !== undefined && { name: body.name }),
-    ...(body.group !== undefined && { group_name: body.group }),
-    ...(body.site !== undefined && { site: body.site }),
-    ...(body.comment !== undefined && { comment: body.comment }),
-    ...(body.uuid !== undefined && { uuid: body.uuid === null ? null : parseUuid(body.uuid) }),
-    ...(body.plan !== undefined && { plan: body.plan }),
-    ...(body.image !== undefined && { image: body.image === null ? null : normalizeReference(body.image) }),
-    ...(body.mode !== undefined && { mode: body.mode }),
-    ...(body.quirks !== undefined && { quirks: JSON.stringify(body.quirks) }),
-    ...(body.chap !== undefined && { chap_user: body.chap?.user ?? null, chap_secret: body.chap?.secret ?? null }),
-  };
-}
-
-function emptyRow(id: string, name: string, createdAt: string): Insertable<MachinesTable> {
-  return {
-    id,
-    name,
-    firmware: "unknown",
-    quirks: "{}",
-    untouched: 0,
-    created_at: createdAt,
-    state: "off",
-    allocated_boot: 0,
-    current_boot: 0,
-  };
-}
-
-function shortened(facts: MachineFacts): MachineFacts {
-  const cut = (text: string | undefined): string | undefined => {
-    const clean = text
-      ?.replaceAll(/[^\x20-\x7e]/g, "")
-      .trim()
-      .slice(0, MAX_FACT_LENGTH);
-    return clean === "" ? undefined : clean;
-  };
-  return { ...facts, serial: cut(facts.serial), manufacturer: cut(facts.manufacturer), product: cut(facts.product) };
 }
 
 function macOf(text: string): string | undefined {

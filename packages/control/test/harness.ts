@@ -139,6 +139,7 @@ export class MemoryKeeper implements DiskKeeper<OpenDisk> {
 export interface Harness {
   readonly db: Database;
   readonly clock: FakeClock;
+  /** Unless another one was given. */
   readonly library: MemoryLibrary;
   readonly keeper: MemoryKeeper;
   readonly control: Control<OpenDisk>;
@@ -148,22 +149,18 @@ export interface Harness {
 }
 
 /** What of a {@link Harness} may be given instead of made. */
-export type HarnessParts = Partial<Pick<Harness, "db" | "clock" | "library" | "keeper">>;
+export type HarnessParts = Partial<Pick<Harness, "db" | "clock" | "keeper">> & { readonly library?: ImageLibrary };
 
 /** Opens a control plane. Close it with `close`. */
 export async function openHarness(parts: HarnessParts = {}): Promise<Harness> {
-  const {
-    db = openSqlite(":memory:"),
-    clock = new FakeClock(START_MS),
-    library = new MemoryLibrary(),
-    keeper = new MemoryKeeper(),
-  } = parts;
+  const { db = openSqlite(":memory:"), clock = new FakeClock(START_MS), keeper = new MemoryKeeper() } = parts;
+  const library = new MemoryLibrary();
   const failures: unknown[] = [];
   let seed = 0;
   const control = await Control.open({
     db,
     clock,
-    library,
+    library: parts.library ?? library,
     keeper,
     version: "0.1.0-test",
     random: (lengthBytes) => {

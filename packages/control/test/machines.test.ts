@@ -103,7 +103,9 @@ test("the CHAP secret is taken and never shown", async () => {
   const secret = "correct-horse-battery";
   await api.send("POST", "/machines", { name: "a", macs: ["525400000001"], chap: { user: "lab", secret } });
   const everything = await Promise.all(
-    ["/machines/a", "/machines", "/events", "/status", "/disks"].map((path) => harness.api.request(`/api/v1${path}`)),
+    ["/machines/a", "/machines", "/events", "/status", "/disks"].map(async (path) =>
+      harness.api.request(`/api/v1${path}`),
+    ),
   );
   for (const response of everything) expect(await response.text()).not.toContain(secret);
   const { id, chap } = await api.machine("a");
