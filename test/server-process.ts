@@ -45,7 +45,17 @@ export class ServerProcess implements AsyncDisposable {
   static async start(dataDirectory: string, ...options: string[]): Promise<ServerProcess> {
     const child = spawn(
       process.execPath,
-      ["--disable-warning=ExperimentalWarning", mainFile, "serve", "--json", "--data", dataDirectory, "--user", "root", ...options],
+      [
+        "--disable-warning=ExperimentalWarning",
+        mainFile,
+        "serve",
+        "--json",
+        "--data",
+        dataDirectory,
+        "--user",
+        "root",
+        ...options,
+      ],
       { stdio: ["ignore", "pipe", "pipe"] },
     );
     const server = new ServerProcess(child);
@@ -58,7 +68,9 @@ export class ServerProcess implements AsyncDisposable {
       if (server.notices.some((notice) => notice["event"] === "ready")) ready.resolve();
     });
     child.stderr.setEncoding("utf8").on("data", (text: string) => (server.stderr += text));
-    child.once("exit", (code, signal) => ready.reject(new Error(`ingot serve ended with ${signal ?? code}: ${server.stderr}`)));
+    child.once("exit", (code, signal) =>
+      ready.reject(new Error(`ingot serve ended with ${signal ?? code}: ${server.stderr}`)),
+    );
     await ready.promise;
     return server;
   }

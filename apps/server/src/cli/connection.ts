@@ -6,7 +6,6 @@ import {
   readRunningServer,
 } from "../data/data-directory.ts";
 import { ServerError } from "../errors.ts";
-import { openLibrary } from "../serve/library.ts";
 import { ApiClient } from "./api-client.ts";
 
 /** A way to the API for the length of one command. */
@@ -35,6 +34,8 @@ export async function connect(dataDirectory: string): Promise<Connection> {
       process.setuid?.(uid);
     }
   }
+  // Store, database and control plane are only loaded where there is no server to ask.
+  const { openLibrary } = await import("../serve/library.ts");
   const library = await openLibrary({ paths });
   return {
     api: new ApiClient((request) => Promise.resolve(library.api(request)), "http://127.0.0.1"),

@@ -79,8 +79,9 @@ async function upload(
   const body = ReadableStream.from(
     (async function* () {
       try {
-        // A copy, because the sender may hold a piece longer than the source keeps its buffer.
-        for await (const piece of encodeSparse(source)) yield piece.slice();
+        // A copy, because the sender may hold a piece longer than the source keeps its buffer. Not slice(): of a Buffer
+        // that is a view.
+        for await (const piece of encodeSparse(source)) yield new Uint8Array(piece);
       } catch (error) {
         sourceError = error;
         throw error;

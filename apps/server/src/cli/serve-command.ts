@@ -8,7 +8,6 @@ import {
 } from "../config/serve-config.ts";
 import { mergeOptions } from "../config/sources.ts";
 import type { ServerNotice } from "../serve/server-notice.ts";
-import { startServer } from "../serve/start-server.ts";
 import type { CommonOptions } from "./common-options.ts";
 
 type ServeOptions = CommonOptions & { readonly config?: string } & { readonly [camelCased: string]: unknown };
@@ -72,6 +71,8 @@ async function serve(options: ServeOptions): Promise<void> {
   });
   const config = parseServeConfig(raw);
   const announce = options.json === true ? announceJson : announceText;
+  // The other commands start faster without what only a server needs.
+  const { startServer } = await import("../serve/start-server.ts");
   const server = await startServer({ config, dataDirectory: options.data, announce, json: options.json === true });
   const signal = await Promise.race([
     once(process, "SIGINT").then(() => "SIGINT"),
