@@ -1,4 +1,3 @@
-import { dlopen, getInt32 } from "node:ffi";
 import { SystemCallError } from "./errors.ts";
 
 /**
@@ -30,6 +29,8 @@ export function throwErrno(syscall: string, what: string): never {
 }
 
 function load(): Libc {
+  // Not imported: the import alone makes Node warn that FFI is experimental, in every program that never calls it.
+  const { dlopen, getInt32 } = process.getBuiltinModule("node:ffi");
   const { functions } = dlopen("libc.so.6", {
     bind: { return: "i32", arguments: ["i32", "buffer", "u32"] },
     close: { return: "i32", arguments: ["i32"] },

@@ -83,8 +83,10 @@ test.each([
   expect(codeOf(run)).toBe(code);
 });
 
-test("bytes is a view and copy is a copy", () => {
-  const bytes = Uint8Array.of(1, 2);
+test.each([
+  ["a Uint8Array", Uint8Array.of(1, 2)],
+  ["a Buffer", Buffer.from([1, 2])],
+])("of %s, bytes is a view and copy is a copy", (_name, bytes) => {
   const view = new Reader(bytes).bytes(1);
   const copy = new Reader(bytes).copy(1);
   bytes[0] = 9;

@@ -67,9 +67,9 @@ export class Reader {
     return this.#bytes.subarray(at, at + length);
   }
 
-  /** The next `length` bytes as a copy. */
-  copy(length: number): Uint8Array {
-    return this.bytes(length).slice();
+  /** The next `length` bytes as a copy, also where the bytes are a Buffer, whose own slice() would be a view. */
+  copy(length: number): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.bytes(length));
   }
 
   /** Everything left, as a view. */

@@ -29,7 +29,8 @@ export function uuidFromBytes(bytes: Uint8Array): Uuid {
 
 /** From 16 bytes as SMBIOS and PXE option 97 store them: the first three fields little-endian (SMBIOS 3.7 §7.2.1). */
 export function uuidFromSmbiosBytes(bytes: Uint8Array): Uuid {
-  const swapped = bytes.slice();
+  // Not slice(): of a Buffer that is a view, and the packet itself would be turned round.
+  const swapped = new Uint8Array(bytes);
   swapped.subarray(0, 4).reverse();
   swapped.subarray(4, 6).reverse();
   swapped.subarray(6, 8).reverse();

@@ -99,11 +99,17 @@ describe("UUID", () => {
     expect(uuidToBytes(parseUuid("00112233-4455-6677-8899-AABBCCDDEEFF"))).toEqual(bytes);
   });
 
-  test("SMBIOS §7.2.1's own example: the first three fields are little-endian", () => {
-    expect(uuidFromSmbiosBytes(bytesFromHex("33221100554477668899aabbccddeeff"))).toBe(
-      "00112233-4455-6677-8899-aabbccddeeff",
-    );
-  });
+  test.each([
+    ["a Uint8Array", bytesFromHex("33221100554477668899aabbccddeeff")],
+    ["a Buffer", Buffer.from("33221100554477668899aabbccddeeff", "hex")],
+  ])(
+    "SMBIOS §7.2.1's own example, in %s, which stays as it was: the first three fields are little-endian",
+    (_name, stored) => {
+      const before = hexFromBytes(stored);
+      expect(uuidFromSmbiosBytes(stored)).toBe("00112233-4455-6677-8899-aabbccddeeff");
+      expect(hexFromBytes(stored)).toBe(before);
+    },
+  );
 
   test.each(["", "00112233445566778899aabbccddeeff", "00112233-4455-6677-8899-aabbccddeef"])(
     "%j is refused",
