@@ -130,7 +130,7 @@ async function moveChunks(
   for (const { digest, pack, codec, offset, storedLength, plainLength } of moving) {
     if (!dropped.has(pack)) continue;
     const payload = await readPayload(core, packPath(pack), offset, storedLength);
-    const opened = await core.pool.run({ kind: "open", bytes: payload.slice(), codec, plainLength, digest });
+    const opened = await core.pool.run({ kind: "open", bytes: new Uint8Array(payload), codec, plainLength, digest });
     if ("damage" in opened) {
       core.damaged.add(pack);
       dropped.delete(pack);
