@@ -52,6 +52,15 @@ describe.skipIf(skipped)(`network namespaces${skipped ? " (skipped: need root)" 
     expect(namespacesOf("inglabc")).toEqual([]);
   });
 
+  test("stopping a program ends its children too", async () => {
+    await using lab = await Lab.open({ prefix: "inglabg" });
+    const net = await lab.addNamespace("net");
+    const parent = net.spawn("sh", ["-c", "sleep 1000 & echo started; wait; wait"]);
+    await parent.waitForOutput("started");
+    await parent.stop();
+    expect(spawnSync("ip", ["netns", "pids", net.name], { encoding: "utf8" }).stdout).toBe("");
+  });
+
   test("a second lab with a live prefix is refused and leaves the first alone", async () => {
     await using lab = await Lab.open({ prefix: "inglabd" });
     await lab.addNamespace("net");

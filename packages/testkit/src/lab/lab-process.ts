@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { LabError } from "./errors.ts";
+import { signalTree } from "./process-tree.ts";
 import { debianPackageOf, findTool } from "./tools.ts";
 import { Transcript, type Match, type WaitOptions } from "./transcript.ts";
 
@@ -69,11 +70,14 @@ export class LabProcess {
     return this.output.waitFor(pattern, options);
   }
 
-  /** Asks the process to end, kills it after `graceMs` (default 3,000), and resolves when it is gone. Idempotent. */
+  /** Asks the process and its children to end, kills them after `graceMs` (default 3,000), and resolves when it is gone. Idempotent. */
   async stop(graceMs = 3000): Promise<void> {
     if (!this.#running) return;
-    this.child.kill("SIGTERM");
-    const timer = setTimeout(() => this.child.kill("SIGKILL"), graceMs);
+    const { pid } = this.child;
+    if (pid !== undefined) signalTree(pid, "SIGTERM");
+    const timer = setTimeout(() => {
+      if (pid !== undefined) signalTree(pid, "SIGKILL");
+    }, graceMs);
     await this.ended.catch(() => undefined);
     clearTimeout(timer);
   }

@@ -9,6 +9,7 @@ import {
   type RunOptions,
 } from "./lab-process.ts";
 import { Namespace, type InterfaceOptions } from "./namespace.ts";
+import { signalProcess } from "./process-tree.ts";
 import { requireTools } from "./tools.ts";
 
 /** Options of a lab. */
@@ -195,12 +196,5 @@ function pidsIn(name: string): number[] {
 }
 
 function killAll(pids: readonly number[]): void {
-  for (const pid of pids) {
-    try {
-      process.kill(pid, "SIGKILL");
-    } catch (error) {
-      // Ended by itself between the listing and here.
-      if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
-    }
-  }
+  for (const pid of pids) signalProcess(pid, "SIGKILL");
 }
