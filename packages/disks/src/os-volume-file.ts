@@ -12,11 +12,14 @@ import type { DurableFile, Volume } from "./volume.ts";
 /** Longer requests always go to the thread pool: copying them would hold up everybody else. */
 const MAX_SYNC_BYTES = 256 * 1024;
 
+/** Unsynced bytes of one file from which it is synced in the background, so that they do not pile up until the next flush. */
+const BACKGROUND_SYNC_BYTES = 16 * 1024 * 1024;
+
 /**
- * Unsynced bytes of one file up to which writes go straight to the page cache. The kernel begins to make writers wait
- * when much more than this is dirty, and that wait belongs on the thread pool.
+ * Unsynced bytes of one file up to which writes go straight to the page cache. The kernel makes writers wait when much
+ * more than this is dirty, and that wait belongs on the thread pool.
  */
-const MAX_SYNC_DIRTY_BYTES = 32 * 1024 * 1024;
+const MAX_SYNC_DIRTY_BYTES = 64 * 1024 * 1024;
 
 const openFd = promisify(fs.open);
 const closeFd = promisify(fs.close);
@@ -99,6 +102,9 @@ export class OsFile implements DurableFile {
   readonly #fd: number;
   readonly #warm: WarmBlocks;
   #dirtyBytes = 0;
+  #backgroundSync: Promise<void> | undefined;
+  /** The kernel reports a failed write-back once; whoever syncs next has to hear of it. */
+  #syncError: unknown;
   #closing: Promise<void> | undefined;
 
   /** Takes over the descriptor. */
@@ -121,6 +127,7 @@ export class OsFile implements DurableFile {
   write(offset: number, bytes: Uint8Array): void | Promise<void> {
     this.#refuseIfClosed();
     this.#dirtyBytes += bytes.length;
+    if (this.#dirtyBytes > BACKGROUND_SYNC_BYTES) this.#backgroundSync ??= this.#syncInBackground();
     // A part of a page that is not cached has to be read first.
     const isWhole = offset % 4096 === 0 && bytes.length % 4096 === 0;
     const isQuick =
@@ -136,9 +143,9 @@ export class OsFile implements DurableFile {
   /** See DurableFile. fdatasync(2): the length and where the blocks are is synced too. */
   async sync(): Promise<void> {
     this.#refuseIfClosed();
-    const covered = this.#dirtyBytes;
-    await datasyncFd(this.#fd);
-    this.#dirtyBytes -= covered;
+    await this.#syncDirty();
+    await this.#backgroundSync;
+    if (this.#syncError !== undefined) throw this.#syncError;
   }
 
   /** See DurableFile. */
@@ -163,8 +170,30 @@ export class OsFile implements DurableFile {
 
   /** See DurableFile. */
   close(): Promise<void> {
-    this.#closing ??= closeFd(this.#fd);
+    // The descriptor's number may be another file's as soon as it is closed.
+    this.#closing ??= Promise.resolve(this.#backgroundSync).then(() => closeFd(this.#fd));
     return this.#closing;
+  }
+
+  async #syncDirty(): Promise<void> {
+    const covered = this.#dirtyBytes;
+    // Counted down at once: two syncs at a time must not count the same bytes twice.
+    this.#dirtyBytes = 0;
+    try {
+      await datasyncFd(this.#fd);
+    } catch (error) {
+      this.#dirtyBytes += covered;
+      throw error;
+    }
+  }
+
+  async #syncInBackground(): Promise<void> {
+    try {
+      await this.#syncDirty();
+    } catch (error) {
+      this.#syncError = error;
+    }
+    this.#backgroundSync = undefined;
   }
 
   async #readLater(offset: number, into: Uint8Array): Promise<void> {

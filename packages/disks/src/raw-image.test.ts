@@ -16,6 +16,11 @@ beforeEach(async () => {
   file = path.join(directory, "image.raw");
 });
 
+/** `toEqual` takes seconds for megabytes. */
+function expectSame(bytes: Uint8Array, expected: Uint8Array): void {
+  expect(Buffer.compare(bytes, expected)).toBe(0);
+}
+
 afterEach(async () => {
   await fs.rm(directory, { recursive: true });
 });
@@ -48,7 +53,7 @@ test("holes are skipped, data is complete", async () => {
     end = offset + bytes.length;
     read.set(bytes, offset);
   }
-  expect(read).toEqual(content);
+  expectSame(read, content);
   expect(ranges.reduce((sum, range) => sum + range.bytes.length, 0)).toBeLessThan(3 * MIB);
   expect(await detectImage(file)).toEqual({ format: "raw", sizeBytes: content.length });
 });

@@ -108,7 +108,7 @@ async function scenario(volume: CrashVolume, model: DiskModel): Promise<void> {
 
 test("power cuts at each single operation, with many outcomes each", async () => {
   for (let operation = 0, isDone = false; !isDone; operation++) {
-    for (let seed = 0; seed < 40; seed++) {
+    for (let seed = 0; seed < 25; seed++) {
       const volume = new CrashVolume();
       const model = new DiskModel(SIZE_BYTES);
       volume.cutPowerAfter(operation);
@@ -122,12 +122,12 @@ test("power cuts at each single operation, with many outcomes each", async () =>
       });
     }
   }
-});
+}, 60_000);
 
 test("a reset that the power interrupts is done for the whole disk or not at all", async () => {
   const outcomes = new Set<string>();
   for (let operation = 0; operation < 12; operation++) {
-    for (let seed = 0; seed < 40; seed++) {
+    for (let seed = 0; seed < 25; seed++) {
       const volume = new CrashVolume();
       const overlay = await Overlay.open({ volume, base: baseDisk(SIZE_BYTES), baseId: BASE_ID });
       await overlay.write(0, new Uint8Array(SIZE_BYTES).fill(1));
