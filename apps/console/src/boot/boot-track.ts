@@ -31,7 +31,7 @@ export const STATION_EXPLANATIONS: Readonly<Record<Station, string>> = {
  * How a boot stands at one station. `passed`: it went on from here. `active`: it is here now. `stalled`: it is here for longer
  * than is usual. `failed`: it came no further. `skipped`: it went past without stopping. `ahead`: not reached.
  */
-export type StopStatus = "passed" | "active" | "stalled" | "failed" | "skipped" | "ahead";
+type StopStatus = "passed" | "active" | "stalled" | "failed" | "skipped" | "ahead";
 
 /** One station of one boot. */
 export interface Stop {

@@ -26,7 +26,7 @@ export interface Fleet {
 }
 
 /** Bytes a second, read and written together, one value about every second. */
-export interface RateHistory {
+interface RateHistory {
   readonly lastAtMs: number;
   readonly values: readonly number[];
 }

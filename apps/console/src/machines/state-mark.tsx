@@ -7,7 +7,7 @@ import "./state-mark.css";
 export function StateDot({ state }: { readonly state: MachineState }): ReactElement {
   return (
     <svg
-      className={`state-dot tone-${STATE_TONES[state]}`}
+      className={`state-dot state-dot-${state} tone-${STATE_TONES[state]}`}
       width="12"
       height="12"
       viewBox="0 0 12 12"
@@ -40,7 +40,6 @@ const SHAPES: Readonly<Record<MachineState, ReactElement>> = {
     <>
       <circle cx="6" cy="6" r="4.25" fill="none" stroke="currentColor" strokeWidth="1.5" opacity="0.45" />
       <path
-        className="state-dot-turn"
         d="M6 1.75A4.25 4.25 0 0 1 10.25 6"
         fill="none"
         stroke="currentColor"

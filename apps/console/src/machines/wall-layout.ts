@@ -5,7 +5,7 @@ export interface WallGroup {
 }
 
 /** Where a group stands on the wall, in pixels; its machines fill `columns` columns below the label, row by row. */
-export interface WallBlock extends WallGroup {
+interface WallBlock extends WallGroup {
   readonly x: number;
   readonly y: number;
   readonly columns: number;

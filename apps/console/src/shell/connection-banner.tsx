@@ -18,8 +18,8 @@ function Lost({ sinceMs }: { readonly sinceMs: number }): ReactElement {
       <IconPlugConnectedX size={17} aria-hidden="true" />
       <b>Connection lost</b>
       <span>
-        What you see is {formatDuration(nowMs - sinceMs)} old. Machines keep running without this page; it reconnects by
-        itself.
+        What you see is {formatDuration(Math.max(1000, nowMs - sinceMs))} old. Machines keep running without this page;
+        it reconnects by itself.
       </span>
     </div>
   );
