@@ -5,6 +5,7 @@ import type { Disk, Machine as ApiMachine } from "@ingot/api";
 
 import { Classroom, buildGoldenImage, cacheDirectory } from "@ingot/server/classroom";
 import type { LabProcess } from "@ingot/testkit/lab";
+import { launchBrowser } from "../apps/console/test/browser.ts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 const BIOS = { name: "proxy-bios", firmware: "bios", mac: "52:54:00:77:01:01" } as const;
@@ -50,9 +51,37 @@ describe("beside a dnsmasq on another host that only leases addresses", () => {
     rmSync(dataDirectory, { recursive: true, force: true });
   });
 
+  /** The console, in a real browser, while the machines boot: every timeline moves from its first stage to the last. */
+  async function watchInBrowser(machineCount: number): Promise<void> {
+    const browser = await launchBrowser();
+    try {
+      const { page, faults, screenshot } = await browser.open({
+        url: classroom.url,
+        width: 1440,
+        height: 900,
+        scheme: "dark",
+      });
+      const reached = (station: string, status: string): Promise<void> =>
+        page
+          .locator(`[data-station="${station}"][data-status="${status}"]`)
+          .nth(machineCount - 1)
+          .waitFor({ state: "attached", timeout: 400_000 });
+      await reached("script", "passed");
+      await screenshot("boot-under-way");
+      await reached("up", "passed");
+      await screenshot("boot-done");
+      expect(faults).toEqual([]);
+    } finally {
+      await browser.close();
+    }
+  }
+
   test("BIOS and UEFI machines reach the login prompt with dnsmasq's address and Ingot's disk", async () => {
     const machines = await Promise.all([BIOS, UEFI].map((seat) => classroom.powerOn(seat)));
-    await Promise.all(machines.map((machine) => machine.login({ timeoutMs: 400_000 })));
+    await Promise.all([
+      ...machines.map((machine) => machine.login({ timeoutMs: 400_000 })),
+      watchInBrowser(machines.length),
+    ]);
     for (const machine of machines) {
       expect(dnsmasq.output.text).toContain(`DHCPACK(eth0)`);
       expect(dnsmasq.output.text).toContain(machine.mac);

@@ -16,16 +16,16 @@ const TYPES: Readonly<Record<string, string>> = {
 const HASHED = /^\/assets\/[\w.-]+-[\w-]{8,}\.\w+$/;
 
 /**
- * Serves the built console. Paths without a file of their own get the page, because the console routes in the browser.
- * Only names of one or two plain segments are looked up, so no path leads out of the folder.
+ * Serves the built console; `/` is its page. Only names of one or two plain segments are looked up, so no path leads out of
+ * the folder.
  */
 export function consoleFiles(folder: string): (request: Request) => Promise<Response> {
   return async (request) => {
     if (request.method !== "GET" && request.method !== "HEAD")
       return new Response("only GET and HEAD here\n", { status: 405, headers: { allow: "GET, HEAD" } });
     const { pathname } = new URL(request.url);
-    const isFile = /^(\/[\w-][\w.-]*){1,2}$/.test(pathname) && extname(pathname) in TYPES;
-    const name = isFile ? pathname : "/index.html";
+    const name = pathname === "/" ? "/index.html" : pathname;
+    if (!/^(\/[\w-][\w.-]*){1,2}$/.test(name) || !(extname(name) in TYPES)) return notFound("no such file");
     try {
       const body = await readFile(join(folder, name));
       return new Response(request.method === "HEAD" ? null : body, {
@@ -42,8 +42,11 @@ export function consoleFiles(folder: string): (request: Request) => Promise<Resp
       });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-      const text = isFile ? "no such file\n" : "the console is not built; ./ingot serve builds it\n";
-      return new Response(text, { status: 404, headers: { "content-type": "text/plain; charset=utf-8" } });
+      return notFound(name === "/index.html" ? "the console is not built; ./ingot serve builds it" : "no such file");
     }
   };
+}
+
+function notFound(text: string): Response {
+  return new Response(`${text}\n`, { status: 404, headers: { "content-type": "text/plain; charset=utf-8" } });
 }
