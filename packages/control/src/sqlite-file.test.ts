@@ -45,6 +45,21 @@ test("transactions that are begun at the same time run one after the other", asy
   expect(await db.selectFrom("settings").select("value").executeTakeFirst()).toEqual({ value: "50" });
 });
 
+test("whoever waits for the connection gets it in the order of coming", async () => {
+  const db = await open();
+  const order: number[] = [];
+  const indexes = Array.from({ length: 200 }, (_value, index) => index);
+  await Promise.all(
+    indexes.map((index) =>
+      db.transaction().execute(async (trx) => {
+        await trx.selectFrom("settings").selectAll().execute();
+        order.push(index);
+      }),
+    ),
+  );
+  expect(order).toEqual(indexes);
+});
+
 test("a transaction that throws leaves nothing behind", async () => {
   const db = await open();
   const broken = db.transaction().execute(async (trx) => {

@@ -1,5 +1,15 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
-import { Kysely, SqliteDialect, type SqliteDatabase, type SqliteStatement } from "kysely";
+import {
+  type DatabaseConnection,
+  type DialectAdapter,
+  type Driver,
+  Kysely,
+  SqliteAdapter,
+  SqliteDialect,
+  type SqliteDatabase,
+  SqliteDriver,
+  type SqliteStatement,
+} from "kysely";
 import type { Database, Tables } from "./tables.ts";
 
 /** Statements that are kept compiled. There are about 60 different ones; the rest are lists with varying lengths. */
@@ -17,7 +27,54 @@ export function openSqlite(path: string): Database {
   connection.exec(
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000",
   );
-  return new Kysely<Tables>({ dialect: new SqliteDialect({ database: adaptConnection(connection) }) });
+  return new Kysely<Tables>({ dialect: new FairSqliteDialect(adaptConnection(connection)) });
+}
+
+/**
+ * Kysely's dialect with a queue for its one connection. Kysely's own lock wakes everybody who waits at each release, and
+ * whoever is first takes it: with a thousand machines that ask at once most of the time goes there, and the first may be last.
+ */
+class FairSqliteDialect extends SqliteDialect {
+  readonly #database: SqliteDatabase;
+
+  constructor(database: SqliteDatabase) {
+    super({ database });
+    this.#database = database;
+  }
+
+  override createDriver(): Driver {
+    return new FairSqliteDriver({ database: this.#database });
+  }
+
+  override createAdapter(): DialectAdapter {
+    return new QueuedAdapter();
+  }
+}
+
+class QueuedAdapter extends SqliteAdapter {
+  /** Said so that Kysely's own lock stays out of the way; there is one connection, and {@link FairSqliteDriver} hands it round. */
+  override get supportsMultipleConnections(): boolean {
+    return true;
+  }
+}
+
+class FairSqliteDriver extends SqliteDriver {
+  #lastInLine: Promise<void> = Promise.resolve();
+  #handOn: () => void = () => undefined;
+
+  override async acquireConnection(): Promise<DatabaseConnection> {
+    const before = this.#lastInLine;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#lastInLine = promise;
+    await before;
+    this.#handOn = resolve;
+    return super.acquireConnection();
+  }
+
+  override releaseConnection(): Promise<void> {
+    this.#handOn();
+    return Promise.resolve();
+  }
 }
 
 /** The few methods of better-sqlite3 that Kysely's dialect calls, over `node:sqlite`. */

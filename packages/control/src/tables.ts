@@ -1,7 +1,7 @@
 import type { Generated, Kysely } from "kysely";
 
 /** What holds for the whole server; one row a setting, its value as JSON. */
-export interface SettingsTable {
+interface SettingsTable {
   readonly key: string;
   readonly value: string;
 }
@@ -55,13 +55,13 @@ export interface MachinesTable {
 }
 
 /** Who owns a MAC address: at most one machine. */
-export interface MacsTable {
+interface MacsTable {
   readonly mac: string;
   readonly machine_id: string;
 }
 
 /** Images; a row without versions only keeps `last_version`, so that no number is ever given twice. */
-export interface ImagesTable {
+interface ImagesTable {
   readonly name: string;
   readonly created_at: string;
   readonly last_version: number;
@@ -82,7 +82,7 @@ export interface ImageVersionsTable {
 }
 
 /** Tags of images. */
-export interface ImageTagsTable {
+interface ImageTagsTable {
   readonly image: string;
   readonly tag: string;
   readonly version: number;
