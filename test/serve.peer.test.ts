@@ -194,7 +194,7 @@ describe("one clear error and nothing half-done", () => {
 
   test("a second server on the same data directory", async () => {
     await using _server = await ServerProcess.start(data, ...PORTS);
-    expect(await refusal("serve", "--http", "127.0.0.1:0")).toMatch(/^3 .*in use/);
+    expect(await refusal("serve", "--user", "root", "--http", "127.0.0.1:0")).toMatch(/^3 .*in use/);
   });
 
   test("a port in use is named, with what to do", async () => {

@@ -94,6 +94,8 @@ export async function runDemo(options: DemoOptions): Promise<void> {
       tell.remark("Ctrl-C ends it");
       if (!stopping.signal.aborted) await once(stopping.signal, "abort");
     }
+    // The stream's reader ends before its server does.
+    stopping.abort();
   } finally {
     stopping.abort();
     rmSync(dataDirectory, { recursive: true, force: true });

@@ -28,6 +28,8 @@ export interface DiskDirectoryDeps {
   readonly disconnect: (login: TargetLogin) => Promise<void>;
   /** A login failed for a reason that is ours. */
   readonly onError: (error: unknown) => void;
+  /** A machine got an I/O error. */
+  readonly onDiskFailure: (machineId: string, error: unknown) => void;
 }
 
 /** Targets that one discovery answers; an initiator that wants more asks for the one it knows. */
@@ -57,7 +59,12 @@ export function diskDirectory(deps: DiskDirectoryDeps): TargetDirectory {
           peer: login.peerAddress,
           drop: () => deps.disconnect(login),
         });
-        return { kind: "disk", device: counted(device, session), id: machineId, closed: () => session.close() };
+        return {
+          kind: "disk",
+          device: watched(device, session, (error) => deps.onDiskFailure(machineId, error)),
+          id: machineId,
+          closed: () => session.close(),
+        };
       } catch (error) {
         if (!(error instanceof ControlError)) deps.onError(error);
         return { kind: "refused", reason: refusalOf(error) };
@@ -84,20 +91,39 @@ function refusalOf(error: unknown): RefusalReason {
   return (error instanceof ControlError ? REFUSALS.get(error.code) : undefined) ?? "failed";
 }
 
-/** Counts what passes; answers stay synchronous where the overlay's are. */
-function counted(device: Overlay, session: SessionHandle): BlockDevice {
+/** Counts what passes and tells of what fails; answers stay synchronous where the overlay's are. */
+function watched(device: Overlay, session: SessionHandle, onFailure: (error: unknown) => void): BlockDevice {
+  const failed = (error: unknown): never => {
+    onFailure(error);
+    throw error;
+  };
+  const settled = (answer: void | Promise<void>): void | Promise<void> => answer?.catch(failed);
   return {
     sizeBytes: device.sizeBytes,
     read(offset, into) {
       session.countRead(into.length);
-      return device.read(offset, into);
+      try {
+        return settled(device.read(offset, into));
+      } catch (error) {
+        return failed(error);
+      }
     },
     write(offset, bytes) {
       session.countWritten(bytes.length);
-      return device.write(offset, bytes);
+      try {
+        return settled(device.write(offset, bytes));
+      } catch (error) {
+        return failed(error);
+      }
     },
-    flush: () => device.flush(),
-    discard: (offset, length) => device.discard(offset, length),
+    flush: () => device.flush().catch(failed),
+    discard(offset, length) {
+      try {
+        return settled(device.discard(offset, length));
+      } catch (error) {
+        return failed(error);
+      }
+    },
     isAllocated: (offset) => device.isAllocated(offset),
   };
 }

@@ -19,6 +19,13 @@ export async function startIscsi(context: ServiceContext): Promise<void> {
           session.isid === login.isid,
       ),
     onError: (error) => log.error({ err: error }, "a disk could not be opened"),
+    onDiskFailure(machineId, error) {
+      log.error({ machine: machineId, err: error }, "I/O error");
+      const reason = error instanceof Error ? error.message : String(error);
+      disks
+        .recordFailure(machineId, reason)
+        .catch((failure: unknown) => log.error({ err: failure }, "the failure could not be recorded"));
+    },
   });
   const server = await listen(endpoint.address, endpoint.port, directory, log);
   context.opened.defer(() => server.close());

@@ -61,6 +61,7 @@ export async function openLibrary(options: LibraryOptions): Promise<Library> {
     keeper,
     network,
     version: VERSION,
+    isServer: options.isServer === true,
     facts: async () => ({
       services: services(),
       store: { ...(await storeFacts(store)), freeBytes: await freeBytes(paths.root) },
