@@ -19,12 +19,13 @@ const TO_LBA = 1000;
 /** A boot sector that reads sectors 1 to 127 through INT 13h, writes them to 1000, and stops. */
 function bootSector(): Uint8Array {
   const bytes = new Uint8Array(512);
-  bytes.set([
-    ...[0x31, 0xc0, 0x8e, 0xd8], // xor ax,ax; mov ds,ax
-    ...[0xbe, 0x00, 0x7d, 0xb4, 0x42, 0xcd, 0x13, 0x72, 0x08], // mov si,7d00; mov ah,42; int 13; jc stop
-    ...[0xbe, 0x10, 0x7d, 0xb8, 0x00, 0x43, 0xcd, 0x13], // mov si,7d10; mov ax,4300; int 13
-    ...[0xeb, 0xfe], // stop: jmp stop
-  ]);
+  const code = [
+    "31c0 8ed8", // xor ax,ax; mov ds,ax
+    "be007d b442 cd13 7208", // mov si,7d00; mov ah,42; int 13; jc stop
+    "be107d b80043 cd13", // mov si,7d10; mov ax,4300; int 13
+    "ebfe", // stop: jmp stop
+  ];
+  bytes.set(Uint8Array.fromHex(code.join("").replaceAll(" ", "")));
   // Disk address packets: length, count, offset, segment 1000h, LBA.
   bytes.set([16, 0, SECTORS, 0, 0, 0, 0x00, 0x10, 1, 0, 0, 0, 0, 0, 0, 0], 0x100);
   bytes.set([16, 0, SECTORS, 0, 0, 0, 0x00, 0x10, TO_LBA & 0xff, TO_LBA >>> 8, 0, 0, 0, 0, 0, 0], 0x110);
