@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type BrowserContext, chromium, type Page } from "playwright-core";
 
-/** Debian's Chromium, or what `INGOT_CHROMIUM` names. */
-export const CHROMIUM_PATH: string = process.env["INGOT_CHROMIUM"] ?? "/usr/bin/chromium";
+/** Debian's Chromium, or what `CHROMIUM` names. */
+export const CHROMIUM_PATH: string = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 
 /** Whether there is a browser to test with. */
 export function hasChromium(): boolean {
@@ -48,7 +48,7 @@ const FLAGS = [
 /** Starts Chromium with a fresh profile. Screenshots go to `screenshots`, by default a folder under the system's temporary one. */
 export async function launchBrowser(options: { readonly screenshots?: string } = {}): Promise<Browser> {
   const profile = await mkdtemp(join(tmpdir(), "ingot-chromium-"));
-  const screenshots = options.screenshots ?? process.env["INGOT_SCREENSHOTS"] ?? join(tmpdir(), "ingot-screenshots");
+  const screenshots = options.screenshots ?? process.env["SCREENSHOTS"] ?? join(tmpdir(), "ingot-screenshots");
   await mkdir(screenshots, { recursive: true });
   const context: BrowserContext = await chromium.launchPersistentContext(profile, {
     executablePath: CHROMIUM_PATH,

@@ -11,7 +11,7 @@ import { FakeIngot } from "./fake-ingot.ts";
 
 const skip = !hasChromium() && process.env["CI"] === undefined;
 if (skip)
-  process.stderr.write(`console: skipped, there is no browser at ${CHROMIUM_PATH} (INGOT_CHROMIUM names another)\n`);
+  process.stderr.write(`console: skipped, there is no browser at ${CHROMIUM_PATH} (CHROMIUM names another)\n`);
 
 const MiB = 2 ** 20;
 let folder: string;

@@ -55,6 +55,19 @@ test("option 43: boot file in file and option 67, server in siaddr, sname and op
   });
 });
 
+test.each([
+  ["a network card's iPXE", { ...pxe, 77: "iPXE" }, "b00101"],
+  ["iPXE with a user class of its own", { ...pxe, 77: "site", 175: [0xb1, 1, 1] }, "b00101"],
+  ["iPXE that asks without a vendor class", { 175: [0xb1, 1, 1] }, "b00101"],
+  ["a ROM that is not iPXE", pxe, undefined],
+  ["an operating system", { 60: "MSFT 5.0" }, undefined],
+])("%s: waiting for a proxyDHCP server is ended only for iPXE", (_name, options, expected) => {
+  for (const type of [MessageType.discover, MessageType.request]) {
+    const request = clientMessage(type, { options: optionsOf({ ...options, 50: [10, 0, 0, 10], 54: [10, 0, 0, 1] }) });
+    expect(hex(replyOf(decideFull(request, depsWith({ decideBoot: () => answer }), 0)))[175]).toBe(expected);
+  }
+});
+
 test("a client without option 97 gets none", () => {
   expect(answered({ 60: pxe[60], 93: pxe[93] }).options.has(97)).toBe(false);
 });

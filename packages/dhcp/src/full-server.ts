@@ -9,6 +9,7 @@ import type { IdentifyBy } from "./client-identity.ts";
 import type { Decision, Reply } from "./decision.ts";
 import { deliveryOf } from "./delivery.ts";
 import { eventBaseOf, ignored, messageTypeOf, refuseAtTheDoor } from "./ignore.ts";
+import { skipProxyWait } from "./ipxe-options.ts";
 import type { LeaseClient, LeaseTable, RefusalReason } from "./lease-table.ts";
 import { MAX_HOST_NAME_CHARACTERS, MIN_LEASE_SECONDS } from "./limits.ts";
 import { MessageType } from "./message-type.ts";
@@ -205,6 +206,8 @@ function leaseReply(
   const facts = bootFactsOf(request, address);
   const boot = bootClassOf(facts) === undefined ? undefined : deps.decideBoot(facts);
   const options = [...leaseTimes(leaseSeconds), ...networkOptions(subnet)];
+  const ipxe = skipProxyWait(facts);
+  if (ipxe !== undefined) options.push([OptionCode.ipxeEncapsulated, ipxe]);
   return { facts, boot, reply: buildReply(request, type, facts, boot, deps, { yiaddr: address, options }) };
 }
 

@@ -38,6 +38,15 @@ test("a DISCOVER of PXE firmware: an offer without an address, with option 43", 
   expect([...(decision.reply?.packet.options.keys() ?? [])]).toEqual([53, 54, 67, 66, 60, 43, 97]);
 });
 
+test("iPXE is never told beside another server to stop waiting for this one", () => {
+  const options = optionsOf({ ...uefi, 77: "iPXE", 175: [0xb1, 1, 1] });
+  for (const decision of [
+    decideProxy(clientMessage(MessageType.discover, { options }), deps()),
+    decideBootServer(clientMessage(MessageType.request, { ciaddr: ip("10.0.0.77"), options }), deps()),
+  ])
+    expect(decision.reply?.packet.options.has(175)).toBe(false);
+});
+
 test("the style port4011: the offer has the vendor class and no option 43, so the firmware asks the boot server", () => {
   const decision = decideProxy(clientMessage(MessageType.discover, { options: optionsOf(uefi) }), deps("port4011"));
   expect([...(decision.reply?.packet.options.keys() ?? [])]).toEqual([53, 54, 67, 66, 60, 97]);

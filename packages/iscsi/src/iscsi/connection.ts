@@ -40,6 +40,7 @@ export class Connection {
   #targetSession: { closed(reason: EndReason): Promise<void> } | undefined;
   #flushScheduled = false;
   #closed = false;
+  #closing: Promise<void> | undefined;
 
   constructor(target: Target, transport: Transport, addresses: ConnectionAddresses) {
     this.#target = target;
@@ -68,9 +69,13 @@ export class Connection {
     this.#guard(() => this.#framer.push(chunk));
   }
 
-  /** Ends the connection from our side; resolves when the session's device is not used any more. Idempotent. */
-  async close(reason: EndReason): Promise<void> {
-    if (this.#closed) return;
+  /** Ends the connection from our side; resolves when the session's device is not used any more, however often it is called. */
+  close(reason: EndReason): Promise<void> {
+    this.#closing ??= this.#closeNow(reason);
+    return this.#closing;
+  }
+
+  async #closeNow(reason: EndReason): Promise<void> {
     this.#closed = true;
     if (reason === "shutdown") this.#session?.announceDrop();
     this.#output.flush();

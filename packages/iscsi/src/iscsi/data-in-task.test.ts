@@ -131,6 +131,32 @@ test("slow reads overtake each other, their PDUs do not mix", async () => {
   expectBytes(last?.data, device.memory.bytes.slice(4096, 8192));
 });
 
+test("a place kept for a late read is nobody else's, however much passes by", async () => {
+  const memory = filledDevice();
+  const late = Promise.withResolvers<void>();
+  const device = {
+    sizeBytes: memory.sizeBytes,
+    read(offset: number, into: Uint8Array): void | Promise<void> {
+      memory.read(offset, into);
+      return offset === 0 ? late.promise : undefined;
+    },
+    write: memory.write.bind(memory),
+    flush: memory.flush.bind(memory),
+    discard: memory.discard.bind(memory),
+  };
+  const connection = await new Harness({ device }).login(["MaxRecvDataSegmentLength=65536"]);
+  const itt = connection.command(read10(0, 8), { flags: READS, expected: 4096 });
+  for (let i = 0; i < 40; i++) {
+    connection.command(read10(128, 128), { flags: READS, expected: 65_536 });
+    const [reply] = await connection.receive();
+    expectBytes(reply?.data, memory.bytes.slice(65_536, 131_072));
+  }
+  late.resolve();
+  const [reply] = await connection.receive();
+  expect(reply?.itt).toBe(itt);
+  expectBytes(reply?.data, memory.bytes.slice(0, 4096));
+});
+
 test.each(["at once", "later"])(
   "a device that fails %s: MEDIUM ERROR, no data, and the session lives",
   async (when) => {

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { MemoryDevice } from "../../test/memory-device.ts";
 import { Harness, INITIATOR_NAME, TARGET_NAME } from "../../test/harness.ts";
 import { LoginFlags, loginRequest, text } from "../../test/initiator.ts";
 import type { ReceivedPdu } from "../../test/initiator.ts";
@@ -363,6 +364,31 @@ test("the same initiator port logging in again ends its old session first", asyn
   expect(harness.events[1]).toMatchObject({ reason: "reinstated" });
 });
 
+test("a session that is still ending is waited for before its disk is opened again", async () => {
+  const steps: string[] = [];
+  const closing = Promise.withResolvers<void>();
+  const harness = new Harness({
+    directory: {
+      resolve: async () => {
+        steps.push("open");
+        const closed = async (): Promise<void> => {
+          await closing.promise;
+          steps.push("closed");
+        };
+        return { kind: "disk", device: new MemoryDevice(4096), id: "x", closed };
+      },
+    },
+  });
+  const old = await harness.login();
+  void old.connection.close("disconnected");
+  const again = harness.connect();
+  again.send(loginRequest(LoginFlags.operationalToFullFeature, NAMES));
+  expect(await again.receive()).toEqual([]);
+  closing.resolve();
+  expect(await again.receive()).toMatchObject([{ opcode: 0x23, words: [0, 0, 0] }]);
+  expect(steps).toEqual(["open", "closed", "open"]);
+});
+
 test("another ISID is another session on the same disk", async () => {
   const harness = new Harness();
   await harness.login();
@@ -377,7 +403,6 @@ test("a peer that leaves while its disk is opened leaves nothing behind", async 
     directory: {
       resolve: async () => {
         await opening.promise;
-        const { MemoryDevice } = await import("../../test/memory-device.ts");
         return { kind: "disk", device: new MemoryDevice(4096), id: "x", closed: () => void closed.push("x") };
       },
     },

@@ -57,6 +57,8 @@ interface OpenSession {
   readonly disk: Disk | undefined;
   nexus: Nexus | undefined;
   info: SessionInfo | undefined;
+  /** Set when the end has begun; everybody who asks for it waits for the same. */
+  ending: Promise<void> | undefined;
 }
 
 const STATUS_OF_REFUSAL: Readonly<Record<RefusalReason, LoginStatus>> = {
@@ -124,8 +126,14 @@ export class Target {
   }
 
   async #openNow(key: string, login: TargetLogin, connection: Connection): Promise<number> {
-    const older = [...this.#sessions.values()].filter((session) => session.key === key);
-    await Promise.all(older.map((session) => session.connection.close("reinstated")));
+    const older = [...this.#sessions].filter(([, session]) => session.key === key);
+    await Promise.all(
+      older.map(async ([tsih, session]) => {
+        await session.connection.close("reinstated");
+        // Also when its connection was lost just before it could begin.
+        await this.#end(tsih, "reinstated");
+      }),
+    );
     const onTarget = [...this.#sessions.values()].filter(({ unit }) => unit?.identity.targetName === login.targetName);
     if (onTarget.length >= MAX_SESSIONS_PER_TARGET) throw new LoginFailure(LoginStatus.outOfResources);
     const disk = await this.#resolve(login);
@@ -223,6 +231,11 @@ export class Target {
   async #end(tsih: number, reason: EndReason): Promise<void> {
     const open = this.#sessions.get(tsih);
     if (open === undefined) return;
+    open.ending ??= this.#endNow(tsih, open, reason);
+    await open.ending;
+  }
+
+  async #endNow(tsih: number, open: OpenSession, reason: EndReason): Promise<void> {
     const { unit, nexus, disk, info } = open;
     if (unit !== undefined) {
       if (nexus !== undefined) unit.leave(nexus);
