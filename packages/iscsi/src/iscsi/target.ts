@@ -145,6 +145,7 @@ export class Target {
       disk,
       nexus: undefined,
       info: undefined,
+      ending: undefined,
     });
     return tsih;
   }
@@ -198,6 +199,7 @@ export class Target {
       disk: undefined,
       nexus: undefined,
       info,
+      ending: undefined,
     };
     open.info = info;
     this.#sessions.set(tsih, open);
