@@ -14,6 +14,7 @@ const TIERS: Readonly<Record<string, number>> = {
   tftp: 1,
   iscsi: 1,
   chunks: 1,
+  "router-advert": 1,
   netboot: 2,
   disks: 2,
   control: 3,
@@ -87,7 +88,7 @@ describe.each(manifests)("$folder", ({ folder, short, manifest }) => {
   test("imports other packages by their public face only", () => {
     for (const path of sourceFiles(join(root, folder))) {
       for (const [, name = ""] of readFileSync(path, "utf8").matchAll(/from "(@ingot\/[^"]+)"/g)) {
-        expect(name, path).toMatch(/^@ingot\/[a-z]+(\/(testing|crash|lab|link))?$/);
+        expect(name, path).toMatch(/^@ingot\/[a-z-]+(\/(testing|crash|lab|link))?$/);
       }
       for (const [, up = ""] of readFileSync(path, "utf8").matchAll(/from "((?:\.\.\/)+(?:packages|apps)\/[^"]+)"/g)) {
         expect.unreachable(`${path} reaches into ${up}`);

@@ -2,17 +2,32 @@ import { SystemCallError } from "./errors.ts";
 
 /**
  * The C library's functions used here. They are resolved on first use, so that importing this package costs nothing.
- * Only integers and one borrowed buffer cross the border; nothing is kept by the other side.
+ * Only integers and borrowed buffers cross the border; nothing is kept by the other side.
  */
 interface Libc {
   readonly bind: (fd: number, address: Uint8Array, length: number) => number;
   readonly close: (fd: number) => number;
   readonly fallocate: (fd: number, mode: number, offset: bigint, length: bigint) => number;
   readonly flock: (fd: number, operation: number) => number;
+  /** `name` ends with a zero byte. */
+  readonly if_nametoindex: (name: Uint8Array) => number;
   readonly lseek: (fd: number, offset: bigint, whence: number) => bigint;
+  /** `header` is a `struct msghdr`, whose pointers come from `addressOf`. */
+  readonly recvmsg: (fd: number, header: Uint8Array, flags: number) => bigint;
+  readonly sendto: (
+    fd: number,
+    bytes: Uint8Array,
+    length: bigint,
+    flags: number,
+    address: Uint8Array,
+    addressLength: number,
+  ) => bigint;
   readonly setsockopt: (fd: number, level: number, option: number, value: Uint8Array, length: number) => number;
+  readonly shutdown: (fd: number, how: number) => number;
   readonly socket: (domain: number, type: number, protocol: number) => number;
   readonly errno: () => number;
+  /** Where a buffer lies, for pointers inside of a structure; valid as long as the caller keeps the buffer. */
+  readonly addressOf: (buffer: ArrayBuffer) => bigint;
 }
 
 let loaded: Libc | undefined;
@@ -30,17 +45,21 @@ export function throwErrno(syscall: string, what: string): never {
 
 function load(): Libc {
   // Not imported: the import alone makes Node warn that FFI is experimental, in every program that never calls it.
-  const { dlopen, getInt32 } = process.getBuiltinModule("node:ffi");
+  const { dlopen, getInt32, getRawPointer } = process.getBuiltinModule("node:ffi");
   const { functions } = dlopen("libc.so.6", {
     bind: { return: "i32", arguments: ["i32", "buffer", "u32"] },
     close: { return: "i32", arguments: ["i32"] },
     fallocate: { return: "i32", arguments: ["i32", "i32", "i64", "i64"] },
     flock: { return: "i32", arguments: ["i32", "i32"] },
+    if_nametoindex: { return: "u32", arguments: ["buffer"] },
     lseek: { return: "i64", arguments: ["i32", "i64", "i32"] },
+    recvmsg: { return: "i64", arguments: ["i32", "buffer", "i32"] },
+    sendto: { return: "i64", arguments: ["i32", "buffer", "u64", "i32", "buffer", "u32"] },
     setsockopt: { return: "i32", arguments: ["i32", "i32", "i32", "buffer", "u32"] },
+    shutdown: { return: "i32", arguments: ["i32", "i32"] },
     socket: { return: "i32", arguments: ["i32", "i32", "i32"] },
     __errno_location: { return: "pointer", arguments: [] },
   });
   const errnoAddress = functions.__errno_location;
-  return { ...functions, errno: () => getInt32(errnoAddress()) };
+  return { ...functions, errno: () => getInt32(errnoAddress()), addressOf: getRawPointer };
 }

@@ -1,10 +1,18 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { closeSync, fstatSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, mkdtempSync, openSync, readdirSync, readSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { lockFile, openUdpSocket, punchHole, seekData, seekHole, SystemCallError } from "./index.ts";
+import {
+  lockFile,
+  openRawIcmp6Socket,
+  openUdpSocket,
+  punchHole,
+  seekData,
+  seekHole,
+  SystemCallError,
+} from "./index.ts";
 
 let dir: string;
 beforeEach(() => {
@@ -68,4 +76,13 @@ test("a port in use is named in the error, with the code that Node uses", () => 
     expect((error as SystemCallError).message).toContain("127.0.0.1:47069");
   }
   closeSync(fd);
+});
+
+test("a raw socket that cannot be had is an error at once, and leaves nothing open", () => {
+  const before = readdirSync("/proc/self/fd").length;
+  const unused = (): never => expect.unreachable();
+  const options = { types: [133], group: new Uint8Array(16), onPacket: unused, onError: unused };
+  // Without CAP_NET_RAW it fails before it looks for the interface.
+  expect(() => openRawIcmp6Socket({ device: "none0", ...options })).toThrow(/ICMPv6 on none0: .*(ENODEV|EPERM)/);
+  expect(readdirSync("/proc/self/fd").length).toBe(before);
 });

@@ -27,6 +27,12 @@ export function serveCommand(): Command {
     .option("--dhcp-range <first-last>", "addresses that --dhcp full hands out")
     .option("--router <address>", "default gateway that --dhcp full hands out")
     .option("--dns <addresses>", "name servers that --dhcp full hands out, separated by commas")
+    .addOption(
+      new Option(
+        "--answer-router-solicitations <on|off>",
+        "tell machines that wait for an IPv6 router that there is none (default on with --dhcp full)",
+      ).choices(["on", "off"]),
+    )
     .option("--http <address:port>", "console and API (default 127.0.0.1:8470)")
     .option("--boot-port <port>", "boot scripts and boot files on the boot interface (default 8471)")
     .option("--iscsi <address:port>", "iSCSI portal (default the boot interface, port 3260)")

@@ -22,6 +22,7 @@ describe("options of serve", () => {
     expect(parseServeConfig({})).toEqual({
       dhcp: "off",
       dns: [],
+      answerRouterSolicitations: false,
       http: { address: "127.0.0.1", port: 8470 },
       bootPort: 8471,
       tftp: false,
@@ -50,7 +51,22 @@ describe("options of serve", () => {
     });
   });
 
+  test.each<[RawServeOptions, boolean]>([
+    [{ dhcp: "full", "dhcp-range": "10.0.0.1-10.0.0.2" }, true],
+    [{ dhcp: "proxy" }, false],
+    [{}, false],
+    [{ dhcp: "full", "dhcp-range": "10.0.0.1-10.0.0.2", "answer-router-solicitations": "off" }, false],
+    [{ dhcp: "proxy", "answer-router-solicitations": "on" }, true],
+  ])("router solicitations are answered in a network of our own, and elsewhere on demand: %j", (raw, expected) => {
+    expect(parseServeConfig({ interface: "eth1", ...raw }).answerRouterSolicitations).toBe(expected);
+  });
+
   test.each<[string, RawServeOptions, RegExp]>([
+    [
+      "answers to router solicitations on no interface",
+      { "answer-router-solicitations": "on" },
+      /--answer-router-solicitations on needs --interface/,
+    ],
     ["full DHCP without a range", { interface: "eth1", dhcp: "full" }, /--dhcp full needs --dhcp-range/],
     ["DHCP without an interface", { dhcp: "proxy" }, /--dhcp proxy needs --interface/],
     [

@@ -22,6 +22,8 @@ export interface ServeConfig {
   readonly dhcpRange?: DhcpRange;
   readonly router?: Ipv4;
   readonly dns: readonly Ipv4[];
+  /** Whether machines that look for an IPv6 router are told that there is none; see docs/decisions/0009. */
+  readonly answerRouterSolicitations: boolean;
   /** Console and API. */
   readonly http: Endpoint;
   /** TCP port of boot scripts and boot files on the boot interface. */
@@ -43,6 +45,7 @@ export const SERVE_OPTION_NAMES = [
   "dhcp-range",
   "router",
   "dns",
+  "answer-router-solicitations",
   "http",
   "boot-port",
   "iscsi",
@@ -110,6 +113,7 @@ const schema = z.strictObject({
     .transform((text) => text.split(","))
     .pipe(z.array(ipv4))
     .optional(),
+  "answer-router-solicitations": z.enum(["on", "off"]).optional(),
   http: endpoint.default({ address: "127.0.0.1", port: 8470 }),
   "boot-port": port.default(8471),
   iscsi: endpoint.optional(),
@@ -140,10 +144,14 @@ export function parseServeConfig(raw: RawServeOptions): ServeConfig {
     }
   }
   if (o.tftp === "on" && o.interface === undefined) faults.push("--tftp on needs --interface");
+  const solicitations = o["answer-router-solicitations"];
+  if (solicitations === "on" && o.interface === undefined)
+    faults.push("--answer-router-solicitations on needs --interface");
   if (faults.length > 0) throw invalid(faults);
   return {
     dhcp: o.dhcp,
     dns: o.dns ?? [],
+    answerRouterSolicitations: solicitations === undefined ? o.dhcp === "full" : solicitations === "on",
     http: o.http,
     bootPort: o["boot-port"],
     tftp: o.tftp === undefined ? o.interface !== undefined : o.tftp === "on",

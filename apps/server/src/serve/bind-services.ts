@@ -5,6 +5,7 @@ import { consoleFiles } from "./console-files.ts";
 import { startDhcp } from "./dhcp-service.ts";
 import { listenHttp, type HttpHandler } from "./http-listener.ts";
 import { startIscsi } from "./iscsi-service.ts";
+import { startRouterAdvert } from "./router-advert-service.ts";
 import { ready, type ServiceContext } from "./service-context.ts";
 import { startTftp } from "./tftp-service.ts";
 
@@ -25,6 +26,7 @@ export async function bindServices(context: ServiceContext): Promise<string> {
   await startBootHttp(context, bootFiles);
   if (config.tftp) await startTftp(context, bootFiles);
   else context.board.off("tftp", "switched off");
+  startRouterAdvert(context);
   await startDhcp(context);
   return startApi(context, consoleFiles(consoleFolder), (request) => library.api(request));
 }
