@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { text } from "../../test/initiator.ts";
-import { formatTextKeys, parseBinaryValue, parseTextKeys } from "./text-keys.ts";
+import { formatTextKeys, parseBinaryValue, parseTextKeys, TextCollector } from "./text-keys.ts";
 
 test("pairs end with a NUL; padding NULs are nothing", () => {
   expect(parseTextKeys(text("A=1", "", "B=x=y", "C="))).toEqual([
@@ -43,4 +43,12 @@ test("what is formatted is parsed again", () => {
       expect(parseTextKeys(formatTextKeys(keys))).toEqual(keys);
     }),
   );
+});
+
+test("collected text does not change with the buffer that it came in", () => {
+  const collector = new TextCollector();
+  const part = Buffer.from("A=1");
+  collector.add(part);
+  part.fill(0);
+  expect(new TextDecoder().decode(collector.take())).toBe("A=1");
 });

@@ -48,7 +48,8 @@ export class TextCollector {
     if (this.#length > MAX_TEXT_BYTES) {
       throw new IscsiError("limitExceeded", `text of more than ${MAX_TEXT_BYTES} bytes`);
     }
-    this.#parts.push(part.slice());
+    // Not `slice`: that of a Buffer copies nothing.
+    this.#parts.push(new Uint8Array(part));
   }
 
   /** Everything since the last call. */
