@@ -19,6 +19,11 @@ export interface LoginParties {
 /** A login to a target. */
 export interface TargetLogin extends LoginParties {
   readonly targetName: string;
+  /**
+   * Ends this login, or the session that came of it, from our side; resolves when the device is not used any more and its
+   * `closed` is done. Never rejects. Not to be awaited by the `resolve` or the `closed` of the same login: it waits for those.
+   */
+  end(): Promise<void>;
 }
 
 /** Why a login is refused; each has its own status on the wire (RFC 7143 §11.13.5). */

@@ -15,4 +15,4 @@ export type { SessionParameters } from "./iscsi/negotiation.ts";
 export type { SessionCounters, SessionInfo } from "./iscsi/session-info.ts";
 export type { EndReason, IscsiEvent } from "./iscsi/target.ts";
 export { TargetServer } from "./server.ts";
-export type { TargetServerOptions } from "./server.ts";
+export type { TargetCounters, TargetServerOptions } from "./server.ts";

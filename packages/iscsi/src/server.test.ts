@@ -95,3 +95,35 @@ test("closing the server ends every session and gives every disk back", async ()
   expect(closed.toSorted()).toEqual(["a", "b", "c"].map((name) => `iqn.2010-04.org.ipxe:${name}`));
   expect(server.sessions()).toEqual([]);
 });
+
+test("closing the server waits for a session that is ending because its initiator left", async () => {
+  const steps: string[] = [];
+  const ending = Promise.withResolvers<void>();
+  const mayEnd = Promise.withResolvers<void>();
+  const server = await TargetServer.listen({
+    address: "127.0.0.1",
+    port: 0,
+    directory: {
+      ...directory,
+      resolve: async () => ({
+        kind: "disk",
+        device,
+        id: "x",
+        closed: async () => {
+          ending.resolve();
+          await mayEnd.promise;
+          steps.push("disk given back");
+        },
+      }),
+    },
+  });
+  const socket = await logIn(server, INITIATOR_NAME);
+  socket.destroy();
+  await ending.promise;
+  const closed = server.close().then(() => void steps.push("server closed"));
+  await new Promise((resolve) => setImmediate(resolve));
+  mayEnd.resolve();
+  await closed;
+  expect(steps).toEqual(["disk given back", "server closed"]);
+  expect(server.counters).toMatchObject({ connections: 1, droppedConnections: 0, logins: 1 });
+});

@@ -7,7 +7,7 @@ import { Connection } from "./iscsi/connection.ts";
 import type { Transport } from "./iscsi/output.ts";
 import type { SessionInfo } from "./iscsi/session-info.ts";
 import { Target } from "./iscsi/target.ts";
-import type { IscsiEvent } from "./iscsi/target.ts";
+import type { IscsiEvent, LoginCounters } from "./iscsi/target.ts";
 import { KEEP_ALIVE_DELAY_MS, LOGIN_TIMEOUT_MS, MAX_CONNECTIONS, MAX_CONNECTIONS_IN_LOGIN } from "./limits.ts";
 import type { TargetDirectory } from "./directory.ts";
 
@@ -18,15 +18,26 @@ export interface TargetServerOptions {
   readonly address?: string;
   /** TCP port, default 3260 (RFC 7143 §14); 0 takes a free one. */
   readonly port?: number;
-  /** Told of logins, refusals, ends and errors. */
+  /** Told of logins, refusals, ends and errors; must not throw. */
   onEvent?(event: IscsiEvent): void;
+}
+
+/** What came in since the start. */
+export interface TargetCounters extends LoginCounters {
+  /** TCP connections taken. */
+  readonly connections: number;
+  /** TCP connections dropped at once, because as many as may be are open or in login. */
+  readonly droppedConnections: number;
 }
 
 /** A running iSCSI target on one TCP port. */
 export class TargetServer {
   readonly #server: Server;
   readonly #target: Target;
+  /** Every connection whose disk may still be in use. */
   readonly #connections = new Set<Connection>();
+  #taken = 0;
+  #dropped = 0;
 
   private constructor(server: Server, target: Target) {
     this.#server = server;
@@ -45,13 +56,18 @@ export class TargetServer {
     const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS });
     const { address = "0.0.0.0", port = 3260 } = options;
     await new Promise<void>((resolve, reject) => {
-      server.once("error", (cause) =>
+      const failed = (cause: Error): void =>
         reject(
           new IscsiError("listenFailed", `iSCSI cannot listen on ${address}:${port}: ${cause.message}`, { cause }),
-        ),
-      );
-      server.listen({ host: address, port }, resolve);
+        );
+      server.once("error", failed);
+      server.listen({ host: address, port }, () => {
+        server.off("error", failed);
+        resolve();
+      });
     });
+    // Such as too many open files at an accept: that connection is lost, the next may succeed.
+    server.on("error", (error) => target.report({ kind: "listenerError", error }));
     const running = new TargetServer(server, target);
     server.on("connection", (socket) => running.#accept(socket));
     return running;
@@ -68,12 +84,15 @@ export class TargetServer {
     return this.#target.sessions();
   }
 
-  /** Ends all sessions whose target name the caller picks, e.g. because a machine is to lose its disk. */
-  async disconnect(matches: (session: SessionInfo) => boolean): Promise<void> {
-    await this.#target.disconnect(matches);
+  /** What came in since the start, refused and malformed included. */
+  get counters(): TargetCounters {
+    return { ...this.#target.counters, connections: this.#taken, droppedConnections: this.#dropped };
   }
 
-  /** Stops listening and ends all sessions; resolves when every `closed` callback is done. Idempotent. */
+  /**
+   * Stops listening and ends all sessions. Resolves when every `closed` callback is done, those of connections that were ending by
+   * themselves and of logins that were opening their disk included. Idempotent.
+   */
   async close(): Promise<void> {
     const stopped = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     await Promise.all([...this.#connections].map((connection) => connection.close("shutdown")));
@@ -83,9 +102,11 @@ export class TargetServer {
   #accept(socket: Socket): void {
     const inLogin = [...this.#connections].filter((connection) => !connection.isLoggedIn).length;
     if (this.#connections.size >= MAX_CONNECTIONS || inLogin >= MAX_CONNECTIONS_IN_LOGIN) {
+      this.#dropped++;
       socket.destroy();
       return;
     }
+    this.#taken++;
     const addresses = {
       peerAddress: socket.remoteAddress ?? "unknown",
       portal: formatPortal(socket.localAddress ?? "0.0.0.0", socket.localPort ?? 0),
@@ -100,8 +121,8 @@ export class TargetServer {
     socket.on("error", () => undefined);
     socket.on("close", () => {
       clearTimeout(loginTimer);
-      this.#connections.delete(connection);
-      void connection.close("disconnected");
+      // Until then `close` has to find it.
+      void connection.close("disconnected").finally(() => this.#connections.delete(connection));
     });
   }
 }

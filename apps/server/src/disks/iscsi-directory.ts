@@ -24,8 +24,6 @@ export interface DiskLogins {
 /** What {@link diskDirectory} joins. */
 export interface DiskDirectoryDeps {
   readonly disks: DiskLogins;
-  /** Ends the session of one initiator port on one target; resolves when its last command is over. */
-  readonly disconnect: (login: TargetLogin) => Promise<void>;
   /** A login failed for a reason that is ours. */
   readonly onError: (error: unknown) => void;
   /** A machine got an I/O error. */
@@ -57,7 +55,7 @@ export function diskDirectory(deps: DiskDirectoryDeps): TargetDirectory {
           initiator: login.initiatorName,
           isid: login.isid,
           peer: login.peerAddress,
-          drop: () => deps.disconnect(login),
+          drop: () => login.end(),
         });
         return {
           kind: "disk",

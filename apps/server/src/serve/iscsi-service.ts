@@ -11,13 +11,6 @@ export async function startIscsi(context: ServiceContext): Promise<void> {
   const log = context.log.child({ service: "iscsi" });
   const directory = diskDirectory({
     disks,
-    disconnect: (login) =>
-      server.disconnect(
-        (session) =>
-          session.targetName === login.targetName &&
-          session.initiatorName === login.initiatorName &&
-          session.isid === login.isid,
-      ),
     onError: (error) => log.error({ err: error }, "a disk could not be opened"),
     onDiskFailure(machineId, error) {
       log.error({ machine: machineId, err: error }, "I/O error");
@@ -76,5 +69,7 @@ function report(log: Logger, event: IscsiEvent): void {
       );
     case "error":
       return log.error({ peer: event.peerAddress, err: event.error }, "connection failed");
+    case "listenerError":
+      return log.error({ err: event.error }, "a connection could not be accepted");
   }
 }

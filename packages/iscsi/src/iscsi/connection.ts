@@ -41,6 +41,8 @@ export class Connection {
   #flushScheduled = false;
   #closed = false;
   #closing: Promise<void> | undefined;
+  /** The login request that is being answered, perhaps by opening a disk. Never rejects. */
+  #answering: Promise<void> = Promise.resolve();
 
   constructor(target: Target, transport: Transport, addresses: ConnectionAddresses) {
     this.#target = target;
@@ -52,7 +54,7 @@ export class Connection {
       ...addresses,
       random: target.random,
       credentials: (parties) => target.directory.credentials(parties),
-      open: (login) => target.open(login, this),
+      open: (login) => target.open({ ...login, end: () => this.close("reset") }, this),
       openDiscovery: () => target.nextTsih(),
     });
   }
@@ -69,7 +71,10 @@ export class Connection {
     this.#guard(() => this.#framer.push(chunk));
   }
 
-  /** Ends the connection from our side; resolves when the session's device is not used any more, however often it is called. */
+  /**
+   * Ends the connection from our side. Resolves, however often it is called, when its disk is not used any more and has been given
+   * back: also one that a login was still opening.
+   */
   close(reason: EndReason): Promise<void> {
     this.#closing ??= this.#closeNow(reason);
     return this.#closing;
@@ -82,7 +87,7 @@ export class Connection {
     this.#transport.end();
     this.#framer.close();
     this.#output.close();
-    await this.#session?.close();
+    await Promise.all([this.#session?.close(), this.#answering]);
     await this.#targetSession?.closed(reason);
   }
 
@@ -112,13 +117,18 @@ export class Connection {
       );
     }
     const request = decodeLoginRequest(pdu.bytes, pdu.at);
-    const data = pdu.bytes.slice(pdu.dataAt, pdu.dataAt + pdu.dataLength);
-    this.#login.answer(request, data).then(
-      (reply) => this.#answerLogin(request, reply),
-      (error: unknown) => this.#answerLogin(request, this.#broken(request, error)),
-    );
+    // `slice` of a Buffer would be a view of memory that is the next PDU's by the time the answer is ready.
+    const data = new Uint8Array(pdu.bytes.subarray(pdu.dataAt, pdu.dataAt + pdu.dataLength));
+    this.#answering = this.#answer(request, data).catch((error: unknown) => this.#fail(error));
     // The rest waits: what comes next depends on the answer.
     return false;
+  }
+
+  async #answer(request: LoginRequest, data: Uint8Array): Promise<void> {
+    const reply = await this.#login.answer(request, data).catch((error: unknown) => this.#broken(request, error));
+    if (!this.#closed) this.#answerLogin(request, reply);
+    // The peer left, or was told to, while the disk was being opened.
+    else if (reply.result !== undefined) await this.#target.abandon(reply.tsih);
   }
 
   #broken(request: LoginRequest, error: unknown): LoginReply {
@@ -135,11 +145,6 @@ export class Connection {
   }
 
   #answerLogin(request: LoginRequest, reply: LoginReply): void {
-    if (this.#closed) {
-      // The peer left while the disk was being opened.
-      if (reply.result !== undefined) void this.#target.abandon(reply.tsih);
-      return;
-    }
     this.#putLoginReply(request, reply);
     if (reply.status !== LoginStatus.success) {
       this.#target.report({ kind: "refused", ...this.addresses, parties: this.#login.parties, status: reply.status });

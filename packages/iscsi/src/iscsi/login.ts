@@ -2,7 +2,7 @@ import { IscsiError } from "../errors.ts";
 import { MAX_LOGIN_REQUESTS, MAX_NAME_LENGTH, MAX_VALUE_LENGTH } from "../limits.ts";
 import { Authentication } from "./authentication.ts";
 import type { ChapRequirement } from "./chap.ts";
-import type { LoginParties, TargetLogin } from "../directory.ts";
+import type { LoginParties } from "../directory.ts";
 import { LoginStatus, Stage } from "./login-pdu.ts";
 import type { LoginRequest } from "./login-pdu.ts";
 import { LoginFailure } from "./login-failure.ts";
@@ -19,7 +19,7 @@ export interface LoginDeps {
   random(length: number): Uint8Array;
   credentials(parties: LoginParties): Promise<ChapRequirement | undefined>;
   /** Opens the target for the login that has passed everything; returns the new session's TSIH. Throws `LoginFailure`. */
-  open(login: TargetLogin): Promise<number>;
+  open(login: LoginParties & { readonly targetName: string }): Promise<number>;
   /** A new TSIH for a discovery session. */
   openDiscovery(): number;
 }

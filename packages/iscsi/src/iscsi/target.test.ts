@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
-import { Harness, INITIATOR_NAME, TARGET_NAME } from "../../test/harness.ts";
+import { Harness, INITIATOR_NAME, pattern, read10, READS, TARGET_NAME, write10, WRITES } from "../../test/harness.ts";
 import { LoginFlags, loginRequest } from "../../test/initiator.ts";
 import { MemoryDevice } from "../../test/memory-device.ts";
+import type { BlockDevice } from "../block-device.ts";
+import { ScsiStatus } from "../scsi/status.ts";
 
 const NAMES = [`InitiatorName=${INITIATOR_NAME}`, `TargetName=${TARGET_NAME}`, "SessionType=Normal"];
 
@@ -63,9 +65,75 @@ test("a peer that leaves while its disk is opened leaves nothing behind", async 
   const connection = harness.connect();
   connection.send(loginRequest(LoginFlags.operationalToFullFeature, NAMES));
   await connection.receive();
-  await connection.connection.close("disconnected");
+  const left = connection.connection.close("disconnected");
   opening.resolve();
-  await connection.receive();
+  await left;
   expect(closed).toEqual(["x"]);
   expect(harness.target.sessions()).toEqual([]);
 });
+
+test("the end of a connection is the end for everybody who asks, writes and `closed` included", async () => {
+  const steps: string[] = [];
+  const writing = Promise.withResolvers<void>();
+  const device = new MemoryDevice(1_048_576);
+  let end: () => Promise<void> = async () => undefined;
+  const harness = new Harness({
+    directory: {
+      resolve: async (login) => {
+        end = () => login.end();
+        const slow = { ...methodsOf(device), write: () => writing.promise.then(() => void steps.push("written")) };
+        return { kind: "disk", device: slow, id: "x", closed: () => void steps.push("closed") };
+      },
+    },
+  });
+  const connection = await harness.login();
+  connection.command(write10(0, 1), { flags: WRITES, expected: 512, data: pattern(512) });
+  await connection.receive();
+  void connection.connection.close("disconnected");
+  const ends = [connection.connection.close("shutdown"), end()].map((ended) =>
+    ended.then(() => void steps.push("end")),
+  );
+  await connection.receive();
+  expect(steps).toEqual([]);
+  writing.resolve();
+  await Promise.all(ends);
+  expect(steps).toEqual(["written", "closed", "end", "end"]);
+});
+
+test("two names of one disk share its reservations", async () => {
+  const device = new MemoryDevice(1_048_576);
+  const harness = new Harness({ directory: { resolve: async () => ({ kind: "disk", device, id: "x" }) } });
+  const bare = await harness.login();
+  const boot = harness.connect();
+  const names = [`InitiatorName=${INITIATOR_NAME}2`, `TargetName=${TARGET_NAME}:boot7`, "SessionType=Normal"];
+  boot.send(loginRequest(LoginFlags.operationalToFullFeature, names));
+  await boot.receive();
+  bare.command([0x16, 0, 0, 0, 0, 0]);
+  expect(await bare.receive()).toMatchObject([{ flags: 0x80 }]);
+  boot.command(read10(0, 1), { flags: READS, expected: 512 });
+  const [refused] = await boot.receive();
+  expect(refused?.opcode).toBe(0x21);
+  expect(refused?.header[3]).toBe(ScsiStatus.reservationConflict);
+});
+
+test("what is malformed, refused and logged in is counted", async () => {
+  const harness = new Harness();
+  await harness.login();
+  const stranger = harness.connect();
+  stranger.send(loginRequest(LoginFlags.operationalToFullFeature, [...NAMES, "TargetName=iqn.2026-11.org.ingot:none"]));
+  await stranger.receive();
+  const noise = harness.connect();
+  noise.send(new Uint8Array(48).fill(0xff));
+  await noise.receive();
+  expect(harness.target.counters).toEqual({ logins: 1, refusedLogins: 1, malformed: 1, failed: 0 });
+});
+
+function methodsOf(device: MemoryDevice): BlockDevice {
+  return {
+    sizeBytes: device.sizeBytes,
+    read: (offset, into) => device.read(offset, into),
+    write: (offset, bytes) => device.write(offset, bytes),
+    flush: () => device.flush(),
+    discard: (offset, length) => device.discard(offset, length),
+  };
+}

@@ -1,3 +1,4 @@
+import { IscsiError } from "../errors.ts";
 import { LogicalUnit } from "../scsi/logical-unit.ts";
 import type { Nexus } from "../scsi/logical-unit.ts";
 import { MAX_SESSIONS_PER_TARGET } from "../limits.ts";
@@ -33,7 +34,20 @@ export type IscsiEvent =
       readonly parties: LoginParties | undefined;
       readonly status: LoginStatus;
     }
-  | { readonly kind: "error"; readonly peerAddress: string; readonly portal: string; readonly error: unknown };
+  | { readonly kind: "error"; readonly peerAddress: string; readonly portal: string; readonly error: unknown }
+  /** A connection could not be accepted; listening goes on. */
+  | { readonly kind: "listenerError"; readonly error: unknown };
+
+/** How often which {@link IscsiEvent} was there since the start. */
+export interface LoginCounters {
+  readonly logins: number;
+  /** Logins answered with a status that is not success, unreadable login text included. */
+  readonly refusedLogins: number;
+  /** Connections ended because what came was not iSCSI as agreed: a malformed PDU, a wrong digest, a limit exceeded. */
+  readonly malformed: number;
+  /** Failures on our side. */
+  readonly failed: number;
+}
 
 /** What all connections of a server share. */
 export interface TargetDeps {
@@ -52,6 +66,8 @@ type Disk = Extract<Resolution, { kind: "disk" }>;
 /** A session from the moment that its disk is open. */
 interface OpenSession {
   readonly key: string;
+  /** Absent in a discovery session. */
+  readonly targetName: string | undefined;
   readonly connection: Connection;
   readonly unit: LogicalUnit | undefined;
   readonly disk: Disk | undefined;
@@ -75,8 +91,9 @@ export class Target {
   readonly pool: BufferPool;
   readonly random: (length: number) => Uint8Array;
   readonly now: () => number;
-  readonly report: (event: IscsiEvent) => void;
-  /** By target name. A unit without sessions stays while it holds persistent reservations. */
+  readonly #counts = { logins: 0, refusedLogins: 0, malformed: 0, failed: 0 };
+  readonly #deps: TargetDeps;
+  /** By the disk's id, however many names lead to it. A unit without sessions stays while it holds persistent reservations. */
   readonly #units = new Map<string, LogicalUnit>();
   /** By TSIH. */
   readonly #sessions = new Map<number, OpenSession>();
@@ -89,7 +106,21 @@ export class Target {
     this.pool = deps.pool;
     this.random = (length) => deps.random(length);
     this.now = () => deps.now();
-    this.report = (event) => deps.report(event);
+    this.#deps = deps;
+  }
+
+  /** What came in since the start. */
+  get counters(): LoginCounters {
+    return { ...this.#counts };
+  }
+
+  /** Counts an event and passes it on. */
+  report(event: IscsiEvent): void {
+    if (event.kind === "login") this.#counts.logins++;
+    else if (event.kind === "refused") this.#counts.refusedLogins++;
+    else if (event.kind === "listenerError") this.#counts.failed++;
+    else if (event.kind === "error") this.#counts[event.error instanceof IscsiError ? "malformed" : "failed"]++;
+    this.#deps.report(event);
   }
 
   /** The sessions that are logged in, discovery sessions included. */
@@ -134,14 +165,15 @@ export class Target {
         await this.#end(tsih, "reinstated");
       }),
     );
-    const onTarget = [...this.#sessions.values()].filter(({ unit }) => unit?.identity.targetName === login.targetName);
+    const onTarget = [...this.#sessions.values()].filter(({ targetName }) => targetName === login.targetName);
     if (onTarget.length >= MAX_SESSIONS_PER_TARGET) throw new LoginFailure(LoginStatus.outOfResources);
     const disk = await this.#resolve(login);
     const tsih = this.nextTsih();
     this.#sessions.set(tsih, {
       key,
+      targetName: login.targetName,
       connection,
-      unit: this.#unitFor(login, disk),
+      unit: this.#unitFor(disk),
       disk,
       nexus: undefined,
       info: undefined,
@@ -164,23 +196,21 @@ export class Target {
     }
   }
 
-  #unitFor(login: TargetLogin, disk: Disk): LogicalUnit {
-    const known = this.#units.get(login.targetName);
+  #unitFor(disk: Disk): LogicalUnit {
+    const known = this.#units.get(disk.id);
     const identity = {
       id: disk.id,
-      targetName: login.targetName,
       readOnly: disk.readOnly ?? false,
       writeCache: disk.writeCache ?? true,
       physicalBlockBytes: disk.physicalBlockBytes ?? 4096,
     };
-    // The same name may stand for another disk by now; then nothing of the old one's state applies.
+    // What a unit says of itself must not change under its sessions: offered in another way, the disk is another unit.
     const same =
       known !== undefined &&
-      known.identity.id === identity.id &&
       known.identity.readOnly === identity.readOnly &&
       known.identity.writeCache === identity.writeCache;
     const unit = same ? known : new LogicalUnit(identity);
-    this.#units.set(login.targetName, unit);
+    this.#units.set(disk.id, unit);
     return unit;
   }
 
@@ -194,6 +224,7 @@ export class Target {
     // A discovery session has no disk and is not reinstated.
     const open = this.#sessions.get(tsih) ?? {
       key: "",
+      targetName: undefined,
       connection,
       unit: undefined,
       disk: undefined,
@@ -203,26 +234,22 @@ export class Target {
     };
     open.info = info;
     this.#sessions.set(tsih, open);
-    if (open.unit !== undefined && open.disk !== undefined) {
+    const { unit, disk, targetName } = open;
+    if (unit !== undefined && disk !== undefined && targetName !== undefined) {
       const nexus: Nexus = {
         initiatorPort: `${info.initiatorName},i,0x${info.isid}`,
-        device: open.disk.device,
+        targetName,
+        device: disk.device,
         unitAttentions: [],
         abortCommands: () => session.abortAll(),
         disconnect: () => void open.connection.close("reset"),
       };
       open.nexus = nexus;
-      open.unit.nexuses.add(nexus);
-      session.attach({ unit: open.unit, nexus });
+      unit.nexuses.add(nexus);
+      session.attach({ unit, nexus });
     }
     this.report({ kind: "login", session: info });
     return { closed: (reason) => this.#end(tsih, reason) };
-  }
-
-  /** Ends the sessions that the caller picks. */
-  async disconnect(matches: (session: SessionInfo) => boolean): Promise<void> {
-    const chosen = [...this.#sessions.values()].filter(({ info }) => info !== undefined && matches(info));
-    await Promise.all(chosen.map(({ connection }) => connection.close("reset")));
   }
 
   /** A session whose connection was lost before it could begin. */
@@ -241,8 +268,10 @@ export class Target {
     const { unit, nexus, disk, info } = open;
     if (unit !== undefined) {
       if (nexus !== undefined) unit.leave(nexus);
-      if (unit.isForgettable && this.#units.get(unit.identity.targetName) === unit)
-        this.#units.delete(unit.identity.targetName);
+      // A login that has the disk open but has not been answered yet counts too.
+      const isUsed = [...this.#sessions.values()].some((other) => other !== open && other.unit === unit);
+      const { id } = unit.identity;
+      if (!isUsed && unit.isForgettable && this.#units.get(id) === unit) this.#units.delete(id);
     }
     try {
       await disk?.closed?.(info?.counters ?? zeroCounters(this.now()));

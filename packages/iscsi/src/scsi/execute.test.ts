@@ -9,7 +9,6 @@ import { encodeSense, SenseOf } from "./sense.ts";
 
 const IDENTITY: UnitIdentity = {
   id: "disk-1",
-  targetName: "iqn.2026-11.org.ingot:disk",
   readOnly: false,
   writeCache: true,
   physicalBlockBytes: 4096,
@@ -18,6 +17,7 @@ const IDENTITY: UnitIdentity = {
 function join(unit: LogicalUnit, name: string, device = new MemoryDevice(1_048_576)): Nexus {
   const nexus = {
     initiatorPort: name,
+    targetName: "iqn.2026-11.org.ingot:disk",
     device,
     unitAttentions: [],
     abortCommands: () => Promise.resolve(),
@@ -147,7 +147,8 @@ test("device identification: T10 vendor, NAA 3, port, port group, port name", as
 
 test("serial number and NAA hang on the disk alone", async () => {
   const one = newUnit();
-  const renamed = newUnit({ targetName: "iqn.2026-11.org.ingot:disk:boot7" });
+  const same = newUnit();
+  const renamed = { unit: same.unit, nexus: { ...same.nexus, targetName: "iqn.2026-11.org.ingot:disk:boot7" } };
   const other = newUnit({ id: "disk-2" });
   const serial = async ({ unit, nexus }: typeof one): Promise<string> =>
     hexOf(await run(unit, nexus, [0x12, 1, 0x80, 4, 0, 0]));
@@ -175,6 +176,7 @@ test("a disk above 2 TiB sends its initiator to READ CAPACITY(16) and READ(16)",
   };
   const nexus: Nexus = {
     initiatorPort: "a",
+    targetName: "iqn.2026-11.org.ingot:disk",
     device,
     unitAttentions: [],
     abortCommands: async () => undefined,

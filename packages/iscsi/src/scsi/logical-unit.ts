@@ -11,8 +11,6 @@ export const BLOCK_BYTES = 512;
 export interface UnitIdentity {
   /** Names the disk for ever: serial number and NAA are derived from it. At most 200 ASCII characters. */
   readonly id: string;
-  /** Name of the target port for VPD page 83h. */
-  readonly targetName: string;
   /** Refuse all writing. */
   readonly readOnly: boolean;
   /** Written data is stable only after a flush: reported as WCE, and FUA flushes. */
@@ -25,6 +23,8 @@ export interface UnitIdentity {
 export interface Nexus {
   /** Initiator port name: `iqn…,i,0x<ISID>` (RFC 7143 §4.2.7). */
   readonly initiatorPort: string;
+  /** The name that it logged in to, which VPD page 83h gives as the target port's. */
+  readonly targetName: string;
   readonly device: BlockDevice;
   /** Conditions that the next command is answered with, oldest first. */
   readonly unitAttentions: Sense[];

@@ -35,7 +35,7 @@ export function vitalProductData(page: number, unit: LogicalUnit, nexus: Nexus):
     case VpdPage.unitSerialNumber:
       return vpd(page, new TextEncoder().encode(serialNumberOf(unit.identity.id)));
     case VpdPage.deviceIdentification:
-      return vpd(page, deviceIdentification(unit));
+      return vpd(page, deviceIdentification(unit, nexus));
     case VpdPage.blockLimits:
       return vpd(page, blockLimits());
     case VpdPage.blockDeviceCharacteristics:
@@ -62,13 +62,13 @@ function vpd(page: number, body: Uint8Array): Uint8Array {
 }
 
 /** Page 83h: T10 vendor ID and NAA for the unit; relative port, port group and SCSI name for the port. */
-function deviceIdentification(unit: LogicalUnit): Uint8Array {
+function deviceIdentification(unit: LogicalUnit, nexus: Nexus): Uint8Array {
   const text = new TextEncoder();
   const serial = serialNumberOf(unit.identity.id);
   // NAA 3h, "locally assigned": the one form of eight bytes that needs no registered company number.
   const naa = Uint8Array.fromHex(`3${serial.slice(1)}`);
   // A SCSI name string ends with a NUL and is padded to words (SPC-4 §7.8.6.10).
-  const portName = text.encode(`${unit.identity.targetName},t,0x0001\0`);
+  const portName = text.encode(`${nexus.targetName},t,0x0001\0`);
   const paddedName = new Uint8Array((portName.length + 3) & ~3);
   paddedName.set(portName);
   const designators = [
