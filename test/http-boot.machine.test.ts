@@ -9,13 +9,13 @@ const HTTP = { name: "http-uefi", firmware: "uefi", mac: "52:54:00:77:02:01", ne
 const REPLACED = { name: "lkrn-bios", firmware: "bios", mac: "52:54:00:77:02:02" } as const;
 
 describe("less common ways to iPXE", () => {
-  let dataDirectory: string;
+  let directory: string;
   let classroom: Classroom;
 
   beforeAll(async () => {
     const image = await buildGoldenImage({ cacheDir: cacheDirectory() });
-    dataDirectory = mkdtempSync(join(tmpdir(), "ingot-http-"));
-    classroom = await Classroom.open({ prefix: "inghttp", dataDirectory, serveArguments: FULL_DHCP });
+    directory = mkdtempSync(join(tmpdir(), "ingot-http-"));
+    classroom = await Classroom.open({ prefix: "inghttp", directory, serveArguments: FULL_DHCP });
     await classroom.ingot("image", "add", "debian-demo", image.path);
     await classroom.ingot("group", "set", "room", "--plan", "diskless", "--image", "debian-demo");
     await classroom.ingot("machine", "add", "--name", HTTP.name, "--mac", HTTP.mac, "--group", "room");
@@ -34,7 +34,7 @@ describe("less common ways to iPXE", () => {
 
   afterAll(async () => {
     await classroom?.[Symbol.asyncDispose]();
-    rmSync(dataDirectory, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true });
   });
 
   async function stagesOf(name: string): Promise<string[]> {

@@ -12,16 +12,16 @@ const BIOS = { name: "proxy-bios", firmware: "bios", mac: "52:54:00:77:01:01" } 
 const UEFI = { name: "proxy-uefi", firmware: "uefi", mac: "52:54:00:77:01:02" } as const;
 
 describe("beside a dnsmasq on another host that only leases addresses", () => {
-  let dataDirectory: string;
+  let directory: string;
   let classroom: Classroom;
   let dnsmasq: LabProcess;
 
   beforeAll(async () => {
     const image = await buildGoldenImage({ cacheDir: cacheDirectory() });
-    dataDirectory = mkdtempSync(join(tmpdir(), "ingot-proxy-"));
+    directory = mkdtempSync(join(tmpdir(), "ingot-proxy-"));
     classroom = await Classroom.open({
       prefix: "ingproxy",
-      dataDirectory,
+      directory,
       serveArguments: ["--dhcp", "proxy"],
       async prepare(lab, network) {
         const other = await lab.addNamespace("dhcp");
@@ -35,7 +35,7 @@ describe("beside a dnsmasq on another host that only leases addresses", () => {
           "--interface=eth0",
           "--bind-interfaces",
           "--dhcp-range=10.77.0.100,10.77.0.199,255.255.255.0,1h",
-          `--dhcp-leasefile=${join(dataDirectory, "dnsmasq.leases")}`,
+          `--dhcp-leasefile=${join(directory, "dnsmasq.leases")}`,
           "--user=root",
         ]);
       },
@@ -48,7 +48,7 @@ describe("beside a dnsmasq on another host that only leases addresses", () => {
 
   afterAll(async () => {
     await classroom?.[Symbol.asyncDispose]();
-    rmSync(dataDirectory, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true });
   });
 
   /** The console, in a real browser, while the machines boot: every timeline moves from its first stage to the last. */

@@ -4,6 +4,8 @@ import {
   lockDataDirectory,
   ownerOf,
   readRunningServer,
+  removeRunningServer,
+  type DataPaths,
 } from "../data/data-directory.ts";
 import { ServerError } from "../errors.ts";
 import { ApiClient } from "./api-client.ts";
@@ -22,18 +24,13 @@ export interface Connection extends AsyncDisposable {
  */
 export async function connect(dataDirectory: string): Promise<Connection> {
   const paths = dataPaths(dataDirectory);
+  becomeOwner(paths);
   createDataDirectory(paths);
   const lock = lockDataDirectory(paths);
   if (lock === undefined)
     return { api: clientOf(paths.root, readRunningServer(paths)?.url), live: true, async [Symbol.asyncDispose]() {} };
-  if (process.getuid?.() === 0) {
-    const { uid, gid } = ownerOf(paths);
-    if (uid !== 0) {
-      process.setgroups?.([gid]);
-      process.setgid?.(gid);
-      process.setuid?.(uid);
-    }
-  }
+  // What a killed server left behind would lead the next command astray.
+  removeRunningServer(paths);
   // Store, database and control plane are only loaded where there is no server to ask.
   const { openLibrary } = await import("../serve/library.ts");
   const library = await openLibrary({ paths });
@@ -45,6 +42,14 @@ export async function connect(dataDirectory: string): Promise<Connection> {
       lock.close();
     },
   };
+}
+
+function becomeOwner(paths: DataPaths): void {
+  const owner = ownerOf(paths);
+  if (process.getuid?.() !== 0 || owner === undefined || owner.uid === 0) return;
+  process.setgroups?.([owner.gid]);
+  process.setgid?.(owner.gid);
+  process.setuid?.(owner.uid);
 }
 
 function clientOf(root: string, url: string | undefined): ApiClient {

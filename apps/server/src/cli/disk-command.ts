@@ -6,7 +6,9 @@ import { formatBytes, formatFacts, formatTable, processOutput } from "./output.t
 
 /** `ingot disk …` */
 export function diskCommand(): Command {
-  const disk = new Command("disk").description("machines' disks: their changes over an image");
+  const disk = new Command("disk")
+    .description("machines' disks: their changes over an image")
+    .addHelpText("after", "\nExamples:\n  ingot disk list\n  ingot disk show pc-17 --json");
   disk
     .command("list")
     .description("all disks with what each machine has changed")

@@ -34,6 +34,8 @@ export function exitCodeOf(error: unknown): { code: number; ours: boolean } {
     return { code: error.code === "outOfSpace" ? ExitCode.surroundings : ExitCode.refused, ours: false };
   }
   if (error instanceof Error && error.name === "AbortError") return { code: ExitCode.interrupted, ours: false };
+  if (error instanceof Error && "code" in error && String(error.code).startsWith("damaged"))
+    return { code: ExitCode.damaged, ours: false };
   // The packages' own errors carry a code of a closed union and a message for people.
   if (error instanceof Error && "code" in error && error.name !== "TypeError")
     return { code: ExitCode.surroundings, ours: false };

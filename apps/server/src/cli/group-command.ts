@@ -13,7 +13,9 @@ interface GroupOptions extends CommonOptions {
 
 /** `ingot group …` */
 export function groupCommand(): Command {
-  const group = new Command("group").description("groups: settings that their machines inherit");
+  const group = new Command("group")
+    .description("groups: settings that their machines inherit")
+    .addHelpText("after", "\nExample:\n  ingot group set room-3 --plan diskless --image debian-lab --mode reset");
   group
     .command("list")
     .description("all groups")

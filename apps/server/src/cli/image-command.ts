@@ -19,7 +19,9 @@ import { byteProgress } from "./progress.ts";
 
 /** `ingot image …` */
 export function imageCommand(): Command {
-  const image = new Command("image").description("golden images and their versions");
+  const image = new Command("image")
+    .description("golden images and their versions")
+    .addHelpText("after", "\nExamples:\n  ingot image add debian-lab disk.img\n  ingot image list");
   image
     .command("add <name> <file>")
     .description("add a raw disk image as the next version; holes and zeros cost nothing")

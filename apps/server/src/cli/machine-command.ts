@@ -30,7 +30,12 @@ interface MachineOptions extends CommonOptions {
 
 /** `ingot machine …` */
 export function machineCommand(): Command {
-  const machine = new Command("machine").description("the inventory: machines and what they get at their next boot");
+  const machine = new Command("machine")
+    .description("the inventory: machines and what they get at their next boot")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  ingot machine list\n  ingot machine set pc-17 --plan diskless --image debian-lab",
+    );
   machine
     .command("list")
     .description("all machines with their state")

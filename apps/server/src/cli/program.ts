@@ -25,7 +25,8 @@ export function buildProgram(): Command {
     .version(VERSION)
     .showHelpAfterError("(--help shows how it is used)")
     .exitOverride()
-    .addHelpText("after", HELP);
+    .addHelpText("after", HELP)
+    .addHelpText("after", EXIT_CODE_HELP);
   const commands = [
     serveCommand(),
     imageCommand(),
@@ -40,12 +41,19 @@ export function buildProgram(): Command {
   return program;
 }
 
+/** Under `--json` standard error holds one JSON object, written by `main.ts`. */
+const ERROR_OUTPUT = {
+  writeErr(text: string): void {
+    if (!process.argv.includes("--json")) process.stderr.write(text);
+  },
+};
+
 /** Gives `--json` and `--data` to a command and everything below it, and the exit codes to its help. */
 function withCommonOptions(command: Command): Command {
-  command.exitOverride().showHelpAfterError("(--help shows how it is used)");
+  command.exitOverride().showHelpAfterError("(--help shows how it is used)").configureOutput(ERROR_OUTPUT);
   if (command.commands.length > 0) {
     for (const inner of command.commands) withCommonOptions(inner);
-    return command;
+    return command.addHelpText("after", EXIT_CODE_HELP);
   }
   return command
     .option("--data <dir>", "the data directory (INGOT_DATA)", defaultDataDirectory())

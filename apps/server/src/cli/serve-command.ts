@@ -25,6 +25,10 @@ export function serveCommand(): Command {
       ).choices(["off", "proxy", "full"]),
     )
     .option("--dhcp-range <first-last>", "addresses that --dhcp full hands out")
+    .option(
+      "--dhcp-relayed <subnets>",
+      'subnets behind relays: "10.1.0.0/24 10.1.0.100-10.1.0.199 10.1.0.1", separated by commas',
+    )
     .option("--router <address>", "default gateway that --dhcp full hands out")
     .option("--dns <addresses>", "name servers that --dhcp full hands out, separated by commas")
     .addOption(
@@ -34,6 +38,7 @@ export function serveCommand(): Command {
       ).choices(["on", "off"]),
     )
     .option("--http <address:port>", "console and API (default 127.0.0.1:8470)")
+    .option("--http-names <names>", "host names by which browsers may reach the console, separated by commas")
     .option("--boot-port <port>", "boot scripts and boot files on the boot interface (default 8471)")
     .option("--iscsi <address:port>", "iSCSI portal (default the boot interface, port 3260)")
     .addOption(

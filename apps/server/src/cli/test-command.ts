@@ -10,10 +10,11 @@ import { ExitCode } from "./exit-codes.ts";
 
 /** The parts of the test run, quick ones first; each project is one of `vitest.config.ts`. */
 const STEPS = [
-  { part: "check", name: "types", command: "npm", arguments: ["run", "--silent", "typecheck"] },
-  { part: "check", name: "lint", command: "npm", arguments: ["run", "--silent", "lint"] },
-  { part: "check", name: "format", command: "npm", arguments: ["run", "--silent", "format:check"] },
-  { part: "check", name: "unused code", command: "npm", arguments: ["run", "--silent", "knip"] },
+  { part: "check", name: "types", command: "tsc", arguments: ["-p", "tsconfig.json"] },
+  { part: "check", name: "types of the console", command: "tsc", arguments: ["-p", "apps/console/tsconfig.json"] },
+  { part: "check", name: "lint", command: "oxlint", arguments: ["--type-aware", "--deny-warnings"] },
+  { part: "check", name: "format", command: "oxfmt", arguments: ["--check"] },
+  { part: "check", name: "unused code", command: "knip", arguments: [] },
   { part: "unit", name: "unit tests", project: "unit" },
   { part: "peers", name: "tests against other people's programs", project: "peers" },
   { part: "machines", name: "virtual machines", project: "machines" },
@@ -100,8 +101,7 @@ async function runProject(name: string, project: string): Promise<Count> {
   const report = join(folder, "report.json");
   const started = performance.now();
   try {
-    const code = await run("npx", [
-      "vitest",
+    const code = await run("vitest", [
       "run",
       "--project",
       project,
@@ -134,7 +134,10 @@ function readReport(path: string): VitestReport | undefined {
 
 async function run(command: string, argumentList: readonly string[]): Promise<number> {
   // The tests' own output goes to standard error, so that standard output holds the result alone.
-  const child = spawn(command, argumentList, { cwd: workspace, stdio: ["ignore", 2, 2] });
+  const child = spawn(join(workspace, "node_modules", ".bin", command), argumentList, {
+    cwd: workspace,
+    stdio: ["ignore", 2, 2],
+  });
   const [code] = (await once(child, "exit")) as [number | null];
   return code ?? 1;
 }

@@ -3,9 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ServerError } from "../errors.ts";
+import { parseIpv4Network } from "@ingot/wire";
 import { findInterface } from "./network-interface.ts";
 import { parseServeConfig, type RawServeOptions } from "./serve-config.ts";
 import { mergeOptions } from "./sources.ts";
+import { subnetsOf } from "./subnets.ts";
 
 function refusalOf(run: () => unknown): string {
   try {
@@ -21,11 +23,13 @@ describe("options of serve", () => {
   test("without any option the server stays on loopback and answers no DHCP", () => {
     expect(parseServeConfig({})).toEqual({
       dhcp: "off",
+      dhcpRelayed: [],
       dns: [],
-      answerRouterSolicitations: false,
       http: { address: "127.0.0.1", port: 8470 },
+      httpNames: [],
       bootPort: 8471,
       tftp: false,
+      answerRouterSolicitations: false,
       user: "ingot",
       logLevel: "info",
     });
@@ -61,7 +65,52 @@ describe("options of serve", () => {
     expect(parseServeConfig({ interface: "eth1", ...raw }).answerRouterSolicitations).toBe(expected);
   });
 
+  test("subnets behind relays have a range and a router of their own", () => {
+    const config = parseServeConfig({
+      interface: "eth1",
+      dhcp: "full",
+      "dhcp-range": "10.0.0.100-10.0.0.199",
+      "dhcp-relayed": "10.1.0.0/24 10.1.0.100-10.1.0.199 10.1.0.1, 10.2.0.0/16 10.2.1.0-10.2.1.255 10.2.0.1",
+    });
+    expect(config.dhcpRelayed).toEqual([
+      {
+        network: { address: "10.1.0.0", prefixLength: 24 },
+        range: { first: "10.1.0.100", last: "10.1.0.199" },
+        router: "10.1.0.1",
+      },
+      {
+        network: { address: "10.2.0.0", prefixLength: 16 },
+        range: { first: "10.2.1.0", last: "10.2.1.255" },
+        router: "10.2.0.1",
+      },
+    ]);
+    const own = { name: "eth1", network: parseIpv4Network("10.0.0.1/24") };
+    expect(subnetsOf(config, own).map(({ router }) => router)).toEqual([undefined, "10.1.0.1", "10.2.0.1"]);
+  });
+
+  test("a range outside of the interface's subnet is refused with both", () => {
+    const config = parseServeConfig({ interface: "eth1", dhcp: "full", "dhcp-range": "10.9.0.1-10.9.0.9" });
+    const own = { name: "eth1", network: parseIpv4Network("10.0.0.1/24") };
+    expect(refusalOf(() => subnetsOf(config, own))).toMatch(/^config-invalid: .*10\.9\.0\.1.*10\.0\.0\./);
+  });
+
   test.each<[string, RawServeOptions, RegExp]>([
+    [
+      "a relayed subnet without its router",
+      {
+        interface: "e",
+        dhcp: "full",
+        "dhcp-range": "10.0.0.1-10.0.0.2",
+        "dhcp-relayed": "10.1.0.0/24 10.1.0.1-10.1.0.9",
+      },
+      /subnet, range, router/,
+    ],
+    [
+      "a relayed subnet that nobody serves",
+      { interface: "e", dhcp: "proxy", "dhcp-relayed": "10.1.0.0/24 10.1.0.5-10.1.0.9 10.1.0.1" },
+      /--dhcp-relayed is only used with --dhcp full/,
+    ],
+    ["a host name with a space", { "http-names": "my server" }, /--http-names/],
     [
       "answers to router solicitations on no interface",
       { "answer-router-solicitations": "on" },

@@ -1,4 +1,4 @@
-import { ipv4ToNumber, parseIpv4, type Ipv4 } from "@ingot/wire";
+import { ipv4ToNumber, parseIpv4, parseIpv4Network, type Ipv4, type Ipv4Network } from "@ingot/wire";
 import { z } from "zod";
 import { ServerError } from "../errors.ts";
 
@@ -14,18 +14,30 @@ export interface DhcpRange {
   readonly last: Ipv4;
 }
 
+/** A subnet behind a DHCP relay. */
+export interface RelayedSubnet {
+  readonly network: Ipv4Network;
+  readonly range: DhcpRange;
+  /** The machines' default gateway there. */
+  readonly router: Ipv4;
+}
+
 /** Everything `ingot serve` can be told, checked; see docs/configuration.md for each option with its default. */
 export interface ServeConfig {
   /** The interface that machines boot by; without one there is no DHCP and no TFTP and disks are offered on loopback. */
   readonly interface?: string;
   readonly dhcp: "off" | "proxy" | "full";
   readonly dhcpRange?: DhcpRange;
+  /** Subnets whose relays send to this server. */
+  readonly dhcpRelayed: readonly RelayedSubnet[];
   readonly router?: Ipv4;
   readonly dns: readonly Ipv4[];
   /** Whether machines that look for an IPv6 router are told that there is none; see docs/decisions/0009. */
   readonly answerRouterSolicitations: boolean;
   /** Console and API. */
   readonly http: Endpoint;
+  /** Host names by which browsers may reach the console, besides addresses and `localhost`. */
+  readonly httpNames: readonly string[];
   /** TCP port of boot scripts and boot files on the boot interface. */
   readonly bootPort: number;
   /** Default: the boot interface's address, port 3260. */
@@ -43,10 +55,12 @@ export const SERVE_OPTION_NAMES = [
   "interface",
   "dhcp",
   "dhcp-range",
+  "dhcp-relayed",
   "router",
   "dns",
   "answer-router-solicitations",
   "http",
+  "http-names",
   "boot-port",
   "iscsi",
   "tftp",
@@ -103,10 +117,34 @@ const range = z.string().transform((text, context): DhcpRange => {
   return z.NEVER;
 });
 
+const relayed = z.string().transform((text, context): readonly RelayedSubnet[] => {
+  const subnets: RelayedSubnet[] = [];
+  for (const each of text.split(",")) {
+    const [network = "", first = "", gateway = "", ...more] = each.trim().split(/\s+/);
+    const parsed = z.object({ range, router: ipv4 }).safeParse({ range: first, router: gateway });
+    try {
+      if (!parsed.success || more.length > 0) throw new RangeError("not three parts");
+      subnets.push({ network: parseIpv4Network(network), ...parsed.data });
+    } catch {
+      const expected =
+        '"10.1.0.0/24 10.1.0.100-10.1.0.199 10.1.0.1" (subnet, range, router), several separated by commas';
+      context.addIssue({ code: "custom", message: `got ${JSON.stringify(each.trim())}, expected ${expected}` });
+      return z.NEVER;
+    }
+  }
+  return subnets;
+});
+
+const hostNames = z
+  .string()
+  .transform((text) => text.split(",").map((name) => name.trim().toLowerCase()))
+  .pipe(z.array(z.string().regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "expected host names separated by commas")));
+
 const schema = z.strictObject({
   interface: z.string().min(1).optional(),
   dhcp: z.enum(["off", "proxy", "full"]).default("off"),
   "dhcp-range": range.optional(),
+  "dhcp-relayed": relayed.optional(),
   router: ipv4.optional(),
   dns: z
     .string()
@@ -115,6 +153,7 @@ const schema = z.strictObject({
     .optional(),
   "answer-router-solicitations": z.enum(["on", "off"]).optional(),
   http: endpoint.default({ address: "127.0.0.1", port: 8470 }),
+  "http-names": hostNames.default([]),
   "boot-port": port.default(8471),
   iscsi: endpoint.optional(),
   tftp: z.enum(["on", "off"]).optional(),
@@ -139,7 +178,7 @@ export function parseServeConfig(raw: RawServeOptions): ServeConfig {
     faults.push(`--dhcp ${o.dhcp} needs --interface: answers must not reach another network`);
   if (o.dhcp === "full" && o["dhcp-range"] === undefined) faults.push("--dhcp full needs --dhcp-range FIRST-LAST");
   if (o.dhcp !== "full") {
-    for (const name of ["dhcp-range", "router", "dns"] as const) {
+    for (const name of ["dhcp-range", "dhcp-relayed", "router", "dns"] as const) {
       if (o[name] !== undefined) faults.push(`--${name} is only used with --dhcp full, and --dhcp is ${o.dhcp}`);
     }
   }
@@ -152,7 +191,9 @@ export function parseServeConfig(raw: RawServeOptions): ServeConfig {
     dhcp: o.dhcp,
     dns: o.dns ?? [],
     answerRouterSolicitations: solicitations === undefined ? o.dhcp === "full" : solicitations === "on",
+    dhcpRelayed: o["dhcp-relayed"] ?? [],
     http: o.http,
+    httpNames: o["http-names"],
     bootPort: o["boot-port"],
     tftp: o.tftp === undefined ? o.interface !== undefined : o.tftp === "on",
 

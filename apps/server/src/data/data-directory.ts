@@ -1,7 +1,19 @@
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { lockFile, type FileLock } from "@ingot/linux";
+import { z } from "zod";
 import { ServerError } from "../errors.ts";
 
 /** Where everything lies below the data directory; docs/data-directory.md describes each. */
@@ -49,10 +61,27 @@ export function dataPaths(root: string): DataPaths {
   };
 }
 
-/** Makes the directory (mode 0750) and what lies in it, so that a failure is told before anything starts. */
+/** Everything that Ingot keeps in the directory: what may be given to another user, and nothing else. */
+export function ownPaths(paths: DataPaths): readonly string[] {
+  const database = ["", "-wal", "-shm"].map((suffix) => `${paths.database}${suffix}`);
+  return [...database, paths.store, paths.replicas, paths.overlays, paths.boot, paths.leases, paths.lock, paths.server];
+}
+
+/**
+ * Makes the directory (mode 0750) and what lies in it, so that a failure is told before anything starts. A directory with
+ * other things in it is refused: a slip of the hand must not fill, or give away, somebody's home.
+ */
 export function createDataDirectory(paths: DataPaths): void {
   try {
     mkdirSync(paths.root, { recursive: true, mode: 0o750 });
+    const names = readdirSync(paths.root);
+    if (names.length > 0 && !names.includes(basename(paths.lock))) {
+      throw new Error(
+        `it holds other things (${names.slice(0, 3).join(", ")}); give an empty directory or one that does not exist`,
+      );
+    }
+    // The lock comes first: it is what tells a data directory from any other.
+    closeSync(openSync(paths.lock, "a", 0o600));
     for (const path of [paths.store, paths.replicas, paths.overlays, paths.boot]) mkdirSync(path, { recursive: true });
   } catch (error) {
     throw new ServerError("data-directory", `--data ${paths.root}: cannot be made or written: ${messageOf(error)}`, {
@@ -72,10 +101,9 @@ export function lockDataDirectory(paths: DataPaths): FileLock | undefined {
   }
 }
 
-/** The user and group that own the directory: what a command started by root must become before it writes there. */
-export function ownerOf(paths: DataPaths): { uid: number; gid: number } {
-  const { uid, gid } = statSync(paths.root);
-  return { uid, gid };
+/** The user and group that own the directory, which a command started by root must become before it writes there; undefined when it does not exist. */
+export function ownerOf(paths: DataPaths): { uid: number; gid: number } | undefined {
+  return statSync(paths.root, { throwIfNoEntry: false });
 }
 
 /** Written into place whole, so that a reader sees all of it or nothing. */
@@ -95,13 +123,27 @@ export function readRunningServer(paths: DataPaths): RunningServer | undefined {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw new ServerError("data-directory", `${paths.server}: cannot be read: ${messageOf(error)}`, { cause: error });
   }
-  const value = JSON.parse(text) as Partial<RunningServer>;
-  if (typeof value.pid !== "number" || typeof value.url !== "string") {
-    throw new ServerError("data-directory", `${paths.server}: expected pid and url; remove the file if no server runs`);
-  }
-  return { pid: value.pid, url: value.url };
+  const parsed = runningServer.safeParse(text);
+  if (parsed.success) return parsed.data;
+  throw new ServerError(
+    "data-directory",
+    `${paths.server}: expected JSON with pid and url; remove the file if no server runs`,
+  );
 }
 
+const runningServer = z
+  .string()
+  .transform((text, context): unknown => {
+    try {
+      return JSON.parse(text);
+    } catch {
+      context.addIssue({ code: "custom", message: "not JSON" });
+      return z.NEVER;
+    }
+  })
+  .pipe(z.object({ pid: z.int(), url: z.url() }));
+
+/** Takes away what a server wrote, also one that was killed and could not do it itself. */
 export function removeRunningServer(paths: DataPaths): void {
   rmSync(paths.server, { force: true });
 }

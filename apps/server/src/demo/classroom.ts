@@ -24,8 +24,8 @@ const CONSOLE_PORT = 8470;
 export interface ClassroomOptions {
   /** Prefix of its namespaces. */
   readonly prefix: string;
-  /** The server's data directory; must exist. */
-  readonly dataDirectory: string;
+  /** For everything that is written: the server's data directory `data`, and the machines' logs. Must exist. */
+  readonly directory: string;
   /** Further options of `ingot serve`, e.g. {@link FULL_DHCP}. */
   readonly serveArguments: readonly string[];
   /** Called before the server starts, with the network made: for other hosts on it. */
@@ -56,7 +56,7 @@ export class Classroom implements AsyncDisposable {
   private constructor(lab: Lab, network: Namespace, options: ClassroomOptions) {
     this.lab = lab;
     this.network = network;
-    this.dataDirectory = options.dataDirectory;
+    this.dataDirectory = join(options.directory, "data");
     this.#options = options;
   }
 
@@ -69,7 +69,7 @@ export class Classroom implements AsyncDisposable {
       await options.prepare?.(lab, network);
       const classroom = new Classroom(lab, network, options);
       await classroom.startServer();
-      classroom.#door = await openLoopbackDoor(network, CONSOLE_PORT, options.dataDirectory, CONSOLE_PORT);
+      classroom.#door = await openLoopbackDoor(network, CONSOLE_PORT, options.directory, CONSOLE_PORT);
       return classroom;
     } catch (error) {
       await lab.close();
@@ -137,7 +137,7 @@ export class Classroom implements AsyncDisposable {
       tap,
       lab: this.lab,
       namespace: this.network,
-      directory: join(this.dataDirectory, "machines"),
+      directory: join(this.#options.directory, "machines"),
     });
   }
 

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Disk, Machine as ApiMachine } from "@ingot/api";
 import type { Machine } from "@ingot/testkit/lab";
@@ -52,54 +52,58 @@ export async function runDemo(options: DemoOptions): Promise<void> {
   const tell = new Narrator(options.json);
   const stopping = new AbortController();
   const interrupt = (): void => stopping.abort(new DOMException("interrupted", "AbortError"));
-  process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, interrupt);
+  try {
+    await demonstrate(options, tell, stopping);
+  } catch (error) {
+    // Ctrl-C reaches the server and the machines as well; what then fails first is not the reason.
+    throw stopping.signal.aborted ? stopping.signal.reason : error;
+  }
+}
 
+async function demonstrate(options: DemoOptions, tell: Narrator, stopping: AbortController): Promise<void> {
+  const { signal } = stopping;
   tell.heading("1. A small Debian golden image");
   const cache = cacheDirectory();
-  const image = await buildGoldenImage({
-    cacheDir: cache,
-    onProgress: (line) => tell.remark(line),
-    signal: stopping.signal,
-  });
+  const image = await buildGoldenImage({ cacheDir: cache, onProgress: (line) => tell.remark(line), signal });
   tell.remark(image.built ? `built ${image.path}` : `taken from the cache: ${image.path}`);
 
-  mkdirSync(cache, { recursive: true });
-  const dataDirectory = mkdtempSync(join(cache, "demo-"));
+  const directory = makeDirectory(cache);
+  const following = new AbortController();
   try {
     tell.heading("2. The server, in a network namespace of its own");
-    await using classroom = await Classroom.open({ prefix: "ingotdemo", dataDirectory, serveArguments: FULL_DHCP });
+    await using classroom = await Classroom.open({ prefix: "ingotdemo", directory, serveArguments: FULL_DHCP });
     tell.remark(`console: ${classroom.url}`);
     await classroom.ingot("image", "add", IMAGE, image.path);
     tell.remark(`image ${IMAGE}:1 is in the library`);
     for (const { name, mac, mode } of SEATS) {
-      await classroom.ingot(
-        "machine",
-        "add",
-        "--name",
-        name,
-        "--mac",
-        mac,
-        "--plan",
-        "diskless",
-        "--image",
-        IMAGE,
-        "--mode",
-        mode,
-      );
+      const settings = ["--plan", "diskless", "--image", IMAGE, "--mode", mode];
+      await classroom.ingot("machine", "add", "--name", name, "--mac", mac, ...settings);
     }
-    void followBoots(classroom, tell, stopping.signal);
-    await showBoots(classroom, tell, stopping.signal);
-    if (!options.headless) {
+    void followBoots(classroom, tell, following.signal);
+    await showBoots(classroom, tell, signal);
+    if (!options.headless && !signal.aborted) {
       tell.heading(`Everything stays up for looking around: ${classroom.url}`);
       tell.remark("Ctrl-C ends it");
-      if (!stopping.signal.aborted) await once(stopping.signal, "abort");
+      await once(signal, "abort");
     }
     // The stream's reader ends before its server does.
-    stopping.abort();
+    following.abort();
   } finally {
-    stopping.abort();
-    rmSync(dataDirectory, { recursive: true, force: true });
+    following.abort();
+    rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/** A directory of this process's own, after what killed demos left was removed. */
+function makeDirectory(cache: string): string {
+  for (const name of readdirSync(cache)) {
+    const pid = /^demo-(\d+)$/.exec(name)?.[1];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join(cache, name), { recursive: true, force: true });
+  }
+  const directory = join(cache, `demo-${process.pid}`);
+  mkdirSync(directory, { recursive: true });
+  return directory;
 }
 
 async function showBoots(classroom: Classroom, tell: Narrator, signal: AbortSignal): Promise<void> {

@@ -1,5 +1,4 @@
 import {
-  DhcpError,
   startDhcpServer,
   type BootAnswer,
   type BootFacts,
@@ -9,7 +8,6 @@ import {
 } from "@ingot/dhcp";
 import { SystemCallError } from "@ingot/linux";
 import type { Logger } from "pino";
-import { ServerError } from "../errors.ts";
 import { ready, type ServiceContext } from "./service-context.ts";
 import { listenError } from "./listen-error.ts";
 
@@ -37,11 +35,9 @@ export async function startDhcp(context: ServiceContext): Promise<void> {
   );
 }
 
-function optionsOf(
-  { config, network, bootInterface, leases, library, log }: ServiceContext,
-  device: string,
-): DhcpServerOptions {
-  const logger = log.child({ service: "dhcp", iface: device });
+function optionsOf(context: ServiceContext, device: string): DhcpServerOptions {
+  const { network, subnets, leases, library } = context;
+  const logger = context.log.child({ service: "dhcp", iface: device });
   const shared = {
     device,
     serverAddress: network.server.address,
@@ -52,26 +48,15 @@ function optionsOf(
     onEvent: (event: DhcpEvent) => report(logger, event),
     onError: (error: unknown) => logger.error({ err: error }, "DHCP answer failed"),
   };
-  const range = config.dhcpRange;
-  if (config.dhcp === "proxy" || range === undefined || leases === undefined || bootInterface === undefined)
-    return { ...shared, mode: "proxy" };
-  const subnet = {
-    network: bootInterface.network,
-    range,
-    ...(config.router !== undefined && { router: config.router }),
-    ...(config.dns.length > 0 && { dns: config.dns }),
-  };
-  return { ...shared, mode: "full", subnets: [subnet], leaseStore: leases };
+  return leases === undefined ? { ...shared, mode: "proxy" } : { ...shared, mode: "full", subnets, leaseStore: leases };
 }
 
 async function start(context: ServiceContext, options: DhcpServerOptions): Promise<DhcpServer> {
   try {
     return await startDhcpServer(options);
   } catch (error) {
-    if (error instanceof DhcpError)
-      throw new ServerError("config-invalid", `--dhcp-range: ${error.message}`, { cause: error });
     if (error instanceof SystemCallError)
-      throw listenError("DHCP", "--dhcp", context.network.server.address, DHCP_PORT, error);
+      throw listenError("DHCP", "--dhcp off", context.network.server.address, DHCP_PORT, error);
     throw error;
   }
 }

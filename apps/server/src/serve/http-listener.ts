@@ -14,7 +14,20 @@ export interface HttpListenerOptions {
   readonly address: string;
   readonly port: number;
   readonly handle: HttpHandler;
+  /** Whether a request may take as long as it takes, as the upload of an image does. */
+  readonly longRequests: boolean;
+  /** Told of errors after binding; the listener goes on. */
+  readonly onError: (error: unknown) => void;
 }
+
+/** A connection without a request is kept this long: firmware asks for one file after the other. */
+const KEEP_ALIVE_MS = 30_000;
+
+/** A request must have arrived whole by then, where `longRequests` does not say otherwise. */
+const REQUEST_TIMEOUT_MS = 60_000;
+
+/** Connections of one listener; 5,000 machines that boot together ask for small files, one after the other. */
+const MAX_CONNECTIONS = 8192;
 
 /** A bound listener. */
 export interface HttpListener {
@@ -29,7 +42,8 @@ export async function listenHttp(options: HttpListenerOptions): Promise<HttpList
     // Uploads are read as they come; a client that goes away must end its request's signal.
     { overrideGlobalObjects: false },
   );
-  const server = createServer({ keepAliveTimeout: 30_000, requestTimeout: 0 }, (incoming, outgoing) => {
+  const timeouts = options.longRequests ? { requestTimeout: 0 } : { requestTimeout: REQUEST_TIMEOUT_MS };
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, ...timeouts }, (incoming, outgoing) => {
     void listener(incoming, outgoing);
   });
   await listen(server, options);
@@ -45,12 +59,17 @@ export async function listenHttp(options: HttpListenerOptions): Promise<HttpList
 }
 
 function listen(server: Server, options: HttpListenerOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error) =>
-      reject(listenError(options.service, options.option, options.address, options.port, error)),
-    );
-    server.listen(options.port, options.address, () => resolve());
+  const { service, option, address, port, onError } = options;
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const refused = (error: Error): void => reject(listenError(service, option, address, port, error));
+  server.maxConnections = MAX_CONNECTIONS;
+  server.once("error", refused);
+  server.listen(port, address, () => {
+    server.off("error", refused);
+    server.on("error", onError);
+    resolve();
   });
+  return promise;
 }
 
 /** hono's adapter hands Node's request in as `incoming`. */

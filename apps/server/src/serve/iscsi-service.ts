@@ -41,7 +41,7 @@ async function listen(
     return await TargetServer.listen({ directory, address, port, onEvent: (event) => report(log, event) });
   } catch (error) {
     if (!(error instanceof IscsiError)) throw error;
-    throw listenError("iSCSI", "--iscsi", address, port, error.cause ?? error);
+    throw listenError("iSCSI", "another --iscsi", address, port, error.cause ?? error);
   }
 }
 

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { chmodSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import type { ServiceStatus } from "@ingot/api";
 import { DirectoryStore, type Digest } from "@ingot/chunks";
@@ -16,6 +17,8 @@ export interface LibraryOptions {
   readonly network?: BootNetwork;
   /** Whether this is the server itself, whose start and stop are events. */
   readonly isServer?: boolean;
+  /** Names, besides addresses and `localhost`, by which browsers may reach the API. */
+  readonly hostNames?: readonly string[];
   /** Asked for each status; default none. */
   readonly services?: () => readonly ServiceStatus[];
   /** Told of failures that no caller waits for. */
@@ -27,6 +30,8 @@ export interface Library {
   readonly control: Control<Overlay>;
   /** The HTTP API. */
   readonly api: (request: Request) => Response | Promise<Response>;
+  /** What was found damaged while opening; the rest works. One sentence each. */
+  readonly problems: readonly string[];
   /** Makes everything durable and closes it. Sessions must have ended before. */
   close(): Promise<void>;
 }
@@ -53,6 +58,8 @@ export async function openLibrary(options: LibraryOptions): Promise<Library> {
   opened.defer(() => keeper.close());
   const db = openSqlite(paths.database);
   opened.defer(() => db.destroy());
+  // CHAP secrets are in it. SQLite gives its other files the same mode.
+  chmodSync(paths.database, 0o600);
   const control = await Control.open({
     db,
     clock: systemClock,
@@ -69,9 +76,14 @@ export async function openLibrary(options: LibraryOptions): Promise<Library> {
     onError,
   });
   opened.defer(() => control.close());
-  const api = createApiApp(control);
+  const api = createApiApp(control, { hostNames: options.hostNames });
   const closing = opened.move();
-  return { control, api: (request) => api.fetch(request), close: () => closing.disposeAsync() };
+  return {
+    control,
+    api: (request) => api.fetch(request),
+    problems: store.problems.map(({ code, path, reason }) => `${path}: ${code}: ${reason}`),
+    close: () => closing.disposeAsync(),
+  };
 }
 
 /** The chunk store as the control plane needs it; what goes from it goes from the replicas too. */

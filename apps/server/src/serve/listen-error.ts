@@ -1,6 +1,9 @@
 import { ServerError } from "../errors.ts";
 
-/** Turns the system's refusal of a port into a sentence that names the port and what to do. */
+/**
+ * Turns the system's refusal of a port into a sentence that names the port and what to do.
+ * @param option what to give instead, as on the command line: `--http`, `--tftp off`.
+ */
 export function listenError(
   service: string,
   option: string,
@@ -13,19 +16,19 @@ export function listenError(
   if (code === "EADDRINUSE") {
     return new ServerError(
       "port-in-use",
-      `${where} is in use by another program (ss -lnp 'sport = :${port}' shows which); stop it, or choose another with ${option}`,
+      `${where} is in use by another program (ss -lnp 'sport = :${port}' shows which); stop it, or give ${option}`,
       { cause: error },
     );
   }
   if (code === "EACCES" || code === "EPERM") {
     return new ServerError(
       "port-forbidden",
-      `${where}: this user may not bind ports below 1024; start as root, give the program CAP_NET_BIND_SERVICE, or change ${option}`,
+      `${where}: this user may not bind ports below 1024; start as root, give the program CAP_NET_BIND_SERVICE, or give ${option}`,
       { cause: error },
     );
   }
   if (code === "EADDRNOTAVAIL") {
-    return new ServerError("interface", `${where}: this machine has no such address; change ${option}`, {
+    return new ServerError("interface", `${where}: this machine has no such address; give another ${option}`, {
       cause: error,
     });
   }

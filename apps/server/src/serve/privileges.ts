@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chownSync, lstatSync, readdirSync, statSync } from "node:fs";
+import { lchownSync, lstatSync, readdirSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { ServerError } from "../errors.ts";
 
@@ -45,15 +45,20 @@ export function checkReachable(user: SystemUser, paths: readonly string[]): void
   }
 }
 
-/** Gives the directory and everything in it to `user`; what already belongs to them is not touched. */
-export function giveDirectory(path: string, user: SystemUser): void {
-  const { uid, gid } = lstatSync(path);
-  if (uid !== user.uid || gid !== user.gid) chownSync(path, user.uid, user.gid);
-  for (const entry of readdirSync(path, { withFileTypes: true, recursive: true })) {
-    const inner = join(entry.parentPath, entry.name);
-    const owner = lstatSync(inner);
-    if (owner.isSymbolicLink() || (owner.uid === user.uid && owner.gid === user.gid)) continue;
-    chownSync(inner, user.uid, user.gid);
+/**
+ * Gives paths, and what lies below those that are directories, to `user`; what already belongs to them is not touched,
+ * what is missing is left out. Links are given themselves, never what they point to.
+ */
+export function givePaths(paths: readonly string[], user: SystemUser): void {
+  for (const path of paths) {
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (found === undefined) continue;
+    if (found.uid !== user.uid || found.gid !== user.gid) lchownSync(path, user.uid, user.gid);
+    if (found.isDirectory())
+      givePaths(
+        readdirSync(path).map((name) => join(path, name)),
+        user,
+      );
   }
 }
 

@@ -1,5 +1,5 @@
 import type { BootNetwork } from "@ingot/control";
-import type { LeaseFile } from "@ingot/dhcp";
+import type { LeaseFile, SubnetConfig } from "@ingot/dhcp";
 import type { Logger } from "pino";
 import type { BootInterface } from "../config/network-interface.ts";
 import type { Endpoint, ServeConfig } from "../config/serve-config.ts";
@@ -13,6 +13,8 @@ export interface ServiceContext {
   readonly config: ServeConfig;
   readonly bootInterface: BootInterface | undefined;
   readonly network: BootNetwork;
+  /** Where `--dhcp full` gives addresses: the boot interface's own subnet, then those behind relays. */
+  readonly subnets: readonly SubnetConfig[];
   readonly paths: DataPaths;
   readonly library: Library;
   /** Only with `--dhcp full`. */

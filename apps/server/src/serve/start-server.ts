@@ -1,16 +1,15 @@
+import { lchownSync } from "node:fs";
 import { join } from "node:path";
-import { bindServices } from "./bind-services.ts";
-import { createLog } from "./log.ts";
-import { openLibrary, type Library } from "./library.ts";
-import { becomeUser, checkReachable, findUser, giveDirectory, type SystemUser, withUser } from "./privileges.ts";
-import type { ServerNotice } from "./server-notice.ts";
-import { ServiceBoard } from "./service-board.ts";
+import { LeaseFile } from "@ingot/dhcp";
+import type { FileLock } from "@ingot/linux";
 import { findInterface } from "../config/network-interface.ts";
 import type { ServeConfig } from "../config/serve-config.ts";
+import { subnetsOf } from "../config/subnets.ts";
 import {
   createDataDirectory,
   dataPaths,
   lockDataDirectory,
+  ownPaths,
   readRunningServer,
   removeRunningServer,
   writeRunningServer,
@@ -18,8 +17,13 @@ import {
 } from "../data/data-directory.ts";
 import { ServerError } from "../errors.ts";
 import { networkOf } from "./boot-network.ts";
-import { LeaseFile } from "@ingot/dhcp";
-import type { FileLock } from "@ingot/linux";
+import { openLibrary } from "./library.ts";
+import { createLog } from "./log.ts";
+import { becomeUser, checkReachable, findUser, givePaths, type SystemUser, withUser } from "./privileges.ts";
+import type { ServerNotice } from "./server-notice.ts";
+import { ServiceBoard } from "./service-board.ts";
+import type { ServiceContext } from "./service-context.ts";
+import { startServices } from "./start-services.ts";
 
 /** How a server is started. */
 export interface StartOptions {
@@ -42,21 +46,24 @@ const programFolder = join(import.meta.dirname, "..", "..", "..", "..");
 /**
  * Starts everything, or nothing: whatever fails, what was opened before is closed again and the error says what, where and
  * what to do. A server started by root opens its files as the user it will become, so that nothing in the data directory
- * belongs to root; only for binding its ports is it root again, and then never more.
+ * belongs to root; only for binding ports below 1024 is it root again, and then never more.
  */
 export async function startServer(options: StartOptions): Promise<RunningServer> {
   const { config, announce } = options;
   const bootInterface = config.interface === undefined ? undefined : findInterface(config.interface);
+  const subnets = subnetsOf(config, bootInterface);
   const user = process.getuid?.() === 0 && config.user !== "root" ? findUser(config.user) : undefined;
   const paths = dataPaths(options.dataDirectory);
   createDataDirectory(paths);
-  if (user !== undefined) {
-    checkReachable(user, [programFolder, paths.root]);
-    giveDirectory(paths.root, user);
-  }
   await using opened = new AsyncDisposableStack();
   const lock = takeLock(paths);
   opened.defer(() => lock.close());
+  removeRunningServer(paths);
+  if (user !== undefined) {
+    checkReachable(user, [programFolder, paths.root]);
+    lchownSync(paths.root, user.uid, user.gid);
+    givePaths(ownPaths(paths), user);
+  }
   const log = createLog(config.logLevel, options.json);
   const board = new ServiceBoard();
   const network = networkOf(config, bootInterface);
@@ -65,6 +72,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
       paths,
       network,
       isServer: true,
+      hostNames: config.httpNames,
       services: () => board.list(),
       onError: (error) => log.error({ err: error }, "background work failed"),
     });
@@ -73,11 +81,13 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     if (leases !== undefined) opened.defer(() => leases.close());
     return { library, leases };
   });
-  if (config.registration !== undefined) await setRegistration(library, config.registration);
-  const url = await bindServices({
+  for (const problem of library.problems) announce({ event: "warning", message: problem });
+  if (config.registration !== undefined) await library.control.settings.patch({ registration: config.registration });
+  const context: ServiceContext = {
     config,
     bootInterface,
     network,
+    subnets,
     paths,
     library,
     leases,
@@ -85,8 +95,10 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     log,
     announce,
     opened,
+  };
+  const url = await startServices(context, () => {
+    if (user !== undefined) becomeUser(user);
   });
-  if (user !== undefined) becomeUser(user);
   writeRunningServer(paths, { pid: process.pid, url });
   opened.defer(() => removeRunningServer(paths));
   announce({ event: "ready", url, pid: process.pid, data: paths.root });
@@ -107,8 +119,4 @@ function takeLock(paths: DataPaths): FileLock {
 
 function asUser<T>(user: SystemUser | undefined, work: () => Promise<T>): Promise<T> {
   return user === undefined ? work() : withUser(user, work);
-}
-
-async function setRegistration(library: Library, registration: "open" | "closed"): Promise<void> {
-  await library.control.settings.patch({ registration });
 }

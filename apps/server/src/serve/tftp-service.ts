@@ -19,11 +19,11 @@ export async function startTftp(context: ServiceContext, files: BootFiles): Prom
     const server = await openTftpServer({ files, address, port: TFTP_PORT, onEvent });
     context.opened.defer(() => server.close());
     ready(context, "tftp", { address, port: server.port }, "boot files", () => {
-      const { completed, failed, refused } = server.counts();
-      return `${completed} files sent, ${failed} failed, ${refused} refused`;
+      const { completed, failed, refused, garbage } = server.counts();
+      return `${completed} files sent, ${failed} failed, ${refused} refused, ${garbage} malformed`;
     });
   } catch (error) {
     if (!(error instanceof TftpError)) throw error;
-    throw listenError("TFTP", "--tftp", address, TFTP_PORT, error.cause ?? error);
+    throw listenError("TFTP", "--tftp off", address, TFTP_PORT, error.cause ?? error);
   }
 }

@@ -11,9 +11,16 @@ import { startTftp } from "./tftp-service.ts";
 
 const consoleFolder = join(import.meta.dirname, "..", "..", "..", "console", "dist");
 
-/** Binds every port and starts to answer; returns the API's address. Throws `ServerError` for the first port it cannot have. */
-export async function bindServices(context: ServiceContext): Promise<string> {
-  const { config, library, announce } = context;
+/** Ports below this need root (or CAP_NET_BIND_SERVICE). */
+const FIRST_FREE_PORT = 1024;
+
+/**
+ * Binds every port and starts to answer; returns the API's address. Throws `ServerError` for the first port it cannot have.
+ * `releaseRights` is called when the low ports are bound and before anything answers that makes files: of what asks for a
+ * low port itself, DHCP comes last, because it writes leases.
+ */
+export async function startServices(context: ServiceContext, releaseRights: () => void): Promise<string> {
+  const { config, library, announce, board } = context;
   const bootFiles = new BootFiles(defaultBootFileDirectories(context.paths.boot));
   const missing = await bootFiles.missingPrograms();
   if (missing.length > 0 && config.interface !== undefined) {
@@ -22,13 +29,26 @@ export async function bindServices(context: ServiceContext): Promise<string> {
       message: `boot programs are missing: ${missing.join(", ")}; install Debian's package ipxe, or put your own into ${context.paths.boot}`,
     });
   }
-  await startIscsi(context);
-  await startBootHttp(context, bootFiles);
+  let url = "";
+  const services: { readonly port: number; readonly start: () => Promise<void> }[] = [
+    { port: context.network.disk.port, start: () => startIscsi(context) },
+    { port: config.bootPort, start: () => startBootHttp(context, bootFiles) },
+    {
+      port: config.http.port,
+      async start() {
+        url = await startApi(context, consoleFiles(consoleFolder), (request) => library.api(request));
+      },
+    },
+  ];
+  const isLow = ({ port }: { readonly port: number }): boolean => port !== 0 && port < FIRST_FREE_PORT;
   if (config.tftp) await startTftp(context, bootFiles);
-  else context.board.off("tftp", "switched off");
-  startRouterAdvert(context);
+  else board.off("tftp", "switched off");
+  for (const service of services.filter(isLow)) await service.start();
   await startDhcp(context);
-  return startApi(context, consoleFiles(consoleFolder), (request) => library.api(request));
+  startRouterAdvert(context);
+  releaseRights();
+  for (const service of services.filter((each) => !isLow(each))) await service.start();
+  return url;
 }
 
 /** Boot scripts, boot files and reports, on the boot interface. */
@@ -49,9 +69,11 @@ async function startBootHttp(context: ServiceContext, bootFiles: BootFiles): Pro
   const { address, httpPort: port } = context.network.server;
   const listener = await listenHttp({
     service: "boot HTTP",
-    option: "--boot-port",
+    option: "another --boot-port",
     address,
     port,
+    longRequests: false,
+    onError: (error) => context.log.error({ err: error }, "boot HTTP"),
     handle: (request, peer) => bootApp.fetch(request, { peerAddress: peer.address }),
   });
   context.opened.defer(() => listener.close());
@@ -67,7 +89,15 @@ async function startApi(
   const { address, port } = context.config.http;
   const handle: HttpHandler = (request) =>
     new URL(request.url).pathname.startsWith("/api/") ? api(request) : console(request);
-  const listener = await listenHttp({ service: "console and API", option: "--http", address, port, handle });
+  const listener = await listenHttp({
+    service: "console and API",
+    option: "another --http",
+    address,
+    port,
+    longRequests: true,
+    onError: (error) => context.log.error({ err: error }, "console and API"),
+    handle,
+  });
   // Streams are ended by the library; the listener goes first so that nobody comes anew.
   context.opened.defer(() => listener.close());
   ready(context, "api", { address, port: listener.port }, "console and API");
