@@ -10,8 +10,7 @@ import { type FakeFleet, makeDemoFleet, makeDisk, makeFleet, makeLargeFleet, mak
 import { FakeIngot } from "./fake-ingot.ts";
 
 const skip = !hasChromium() && process.env["CI"] === undefined;
-if (skip)
-  process.stderr.write(`console: skipped, there is no browser at ${CHROMIUM_PATH} (CHROMIUM names another)\n`);
+if (skip) process.stderr.write(`console: skipped, there is no browser at ${CHROMIUM_PATH} (CHROMIUM names another)\n`);
 
 const MiB = 2 ** 20;
 let folder: string;

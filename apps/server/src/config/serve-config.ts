@@ -9,13 +9,13 @@ export interface Endpoint {
 }
 
 /** First and last address that the DHCP server hands out, both included. */
-export interface DhcpRange {
+interface DhcpRange {
   readonly first: Ipv4;
   readonly last: Ipv4;
 }
 
 /** A subnet behind a DHCP relay. */
-export interface RelayedSubnet {
+interface RelayedSubnet {
   readonly network: Ipv4Network;
   readonly range: DhcpRange;
   /** The machines' default gateway there. */

@@ -4,7 +4,7 @@ import { ServerError } from "../errors.ts";
 import { SERVE_OPTION_NAMES, type RawServeOptions, type ServeOptionName } from "./serve-config.ts";
 
 /** Where `serve` looks for its file when neither `--config` nor `INGOT_CONFIG` names one. */
-export const DEFAULT_CONFIG_FILE = "/etc/ingot/ingot.yaml";
+const DEFAULT_CONFIG_FILE = "/etc/ingot/ingot.yaml";
 
 /** Variables that are read elsewhere than in `serve`'s options. */
 const OTHER_VARIABLES = ["INGOT_CONFIG", "INGOT_DATA"];

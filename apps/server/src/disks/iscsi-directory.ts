@@ -12,7 +12,7 @@ import type {
 } from "@ingot/iscsi";
 
 /** What the directory asks of the control plane's disks. */
-export interface DiskLogins {
+interface DiskLogins {
   credentialsOf(target: string): Promise<{ readonly chap?: { user: string; secret: string } | undefined }>;
   login(login: DiskLogin): Promise<LoggedIn<Overlay>>;
   list(query: {

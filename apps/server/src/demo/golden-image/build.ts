@@ -157,7 +157,7 @@ async function removeAbandoned(cacheDir: string): Promise<void> {
 }
 
 /** Whether there is anything at `path`. */
-export async function exists(path: string): Promise<boolean> {
+async function exists(path: string): Promise<boolean> {
   try {
     await stat(path);
     return true;

@@ -1,2 +1,1 @@
-export { buildGoldenImage, type BuildOptions, type GoldenImage } from "./build.ts";
-export { buildSecondRelease } from "./second-release.ts";
+export { buildGoldenImage } from "./build.ts";
