@@ -42,14 +42,14 @@ try {
   const volume = await OsVolume.open(directory);
   const base = await RawDisk.open(await volume.open("base.raw", "existing"), { readOnly: true });
   const baseId = "00".repeat(32);
-  const overlay = await Overlay.open({ volume: await volume.subdirectory("overlay"), base, baseId });
+  let overlay = await Overlay.open({ volume: await volume.subdirectory("copied-up"), base, baseId });
   const block = new Uint8Array(BLOCK_BYTES).fill(7);
 
   await measure("read of the base, first", (offset) => overlay.read(offset, block));
   await measure("read of the base, again", (offset) => overlay.read(offset, block));
   await measure("write of 512 bytes, copied up", (offset) => overlay.write(offset, block.subarray(0, 512)));
-  await overlay.flush();
-  await overlay.reset();
+  await overlay.close();
+  overlay = await Overlay.open({ volume: await volume.subdirectory("overlay"), base, baseId });
   await measure("write, first", (offset) => overlay.write(offset, block));
   await overlay.flush();
   await measure("write, again", (offset) => overlay.write(offset, block));

@@ -1,13 +1,12 @@
 export type { BlockDevice, ReadableDevice } from "./block-device.ts";
 export { DiskError } from "./errors.ts";
 export type { DiskErrorCode } from "./errors.ts";
-export { OsFile, OsVolume } from "./os-volume-file.ts";
+export { OsVolume } from "./os-volume-file.ts";
 export type { OsVolumeOptions } from "./os-volume-file.ts";
 export { Overlay } from "./overlay.ts";
-export type { OverlayMode, OverlayOptions, OverlayStats } from "./overlay.ts";
-export type { OverlayHeader } from "./overlay-map.ts";
-export { readOverlayHeader, removeOverlay } from "./overlay-store.ts";
-export { detectImage, openRawImage } from "./raw-image-file.ts";
+export type { OverlayOptions, OverlayStats } from "./overlay.ts";
+export { measureOverlay, removeOverlay } from "./overlay-store.ts";
+export { openRawImage } from "./raw-image-file.ts";
 export type { RawImage } from "./raw-image-file.ts";
 export { RawDisk } from "./raw-disk.ts";
 export { Replica } from "./replica.ts";

@@ -36,18 +36,15 @@ export class OverlayStore {
     this.#sequence = map.sequence;
   }
 
-  /**
-   * Begins a generation with no changes, in place of the one before if there is one. All or nothing at a crash.
-   * `onUndecided` runs before the step whose failure leaves unknown which of the two is durable.
-   */
-  static async create(volume: Volume, header: OverlayHeader, onUndecided?: () => void): Promise<OverlayStore> {
+  /** Begins an overlay with no changes where there is none. All or nothing at a crash. */
+  static async create(volume: Volume, header: OverlayHeader): Promise<OverlayStore> {
     const data = await volume.open(dataName(header), "create");
     try {
       await data.truncate(header.sizeBytes);
       await data.sync();
       // The map must not become visible before the data file that it names.
       await volume.syncDirectory();
-      const map = await writeMap(volume, header, 0, [], onUndecided);
+      const map = await writeMap(volume, header, 0, []);
       return new OverlayStore(volume, header, data, map);
     } catch (error) {
       await data.close();
@@ -60,7 +57,8 @@ export class OverlayStore {
     const file = await volume.open(MAP_NAME, "existing");
     let data: DurableFile | undefined;
     try {
-      const { header, blocks, ...stored } = await readMap(file);
+      const { header, blocks, storedBytes, ...stored } = await readMap(file);
+      if (stored.end < storedBytes) await file.truncate(stored.end);
       const names = await volume.list();
       if (!names.includes(dataName(header))) {
         throw new DiskError("damaged-map", `overlay: its file ${dataName(header)} is missing`);
@@ -150,6 +148,21 @@ export async function removeOverlay(volume: Volume): Promise<void> {
   await volume.syncDirectory();
 }
 
+/**
+ * Bytes of changed blocks of an overlay that is closed, 0 where there is none: what `Overlay.allocatedBytes` would say if it were
+ * opened. Reads the map and nothing else. DiskError as `OverlayStore.load`.
+ */
+export async function measureOverlay(volume: Volume): Promise<number> {
+  if (!(await volume.list()).includes(MAP_NAME)) return 0;
+  const file = await volume.open(MAP_NAME, "existing");
+  try {
+    const { blocks } = await readMap(file);
+    return blocks.dataBlocks * BLOCK_BYTES;
+  } finally {
+    await file.close();
+  }
+}
+
 /** The header of the overlay in `volume`, undefined when there is none. DiskError as `OverlayStore.load`. */
 export async function readOverlayHeader(volume: Volume): Promise<OverlayHeader | undefined> {
   if (!(await volume.list()).includes(MAP_NAME)) return undefined;
@@ -205,7 +218,10 @@ async function writeMap(
   return { file, checkpointEnd: end, end, sequence };
 }
 
-async function readMap(file: DurableFile): Promise<StoredMap & { header: OverlayHeader; blocks: BlockMap }> {
+/** What the map says; `end` is short of `storedBytes` where the last record is torn. Changes nothing. */
+async function readMap(
+  file: DurableFile,
+): Promise<StoredMap & { header: OverlayHeader; blocks: BlockMap; storedBytes: number }> {
   const { sizeBytes } = await file.measure();
   const bytes = await readStart(file, sizeBytes);
   const header = decodeOverlayHeader(bytes.subarray(0, SECTOR_BYTES));
@@ -225,11 +241,8 @@ async function readMap(file: DurableFile): Promise<StoredMap & { header: Overlay
     end = found.nextOffset;
     sequence = found.record.sequence;
   }
-  if (end < bytes.length) {
-    refuseIfRecordFollows(bytes, end, blockCount, sequence);
-    await file.truncate(end);
-  }
-  return { header, blocks, file, checkpointEnd: checkpoint.nextOffset, end, sequence };
+  refuseIfRecordFollows(bytes, end, blockCount, sequence);
+  return { header, blocks, file, checkpointEnd: checkpoint.nextOffset, end, sequence, storedBytes: bytes.length };
 }
 
 /** A bad record is a torn append only when it is the last: appends wait for the sync of the one before. */

@@ -3,14 +3,10 @@ import { BlockMap, BlockState } from "./block-map.ts";
 import { DiskError } from "./errors.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { BLOCK_BYTES, MAX_OVERLAY_BYTES, MIN_JOURNAL_BYTES, SECTOR_BYTES } from "./limits.ts";
-import type { OverlayHeader } from "./overlay-map.ts";
 import { OverlayStore, readOverlayHeader } from "./overlay-store.ts";
 import { afterwards, type Part, runParts } from "./parts.ts";
 import { RangeLocks } from "./range-locks.ts";
 import type { Volume } from "./volume.ts";
-
-/** What becomes of a machine's changes at its next boot. */
-export type OverlayMode = "reset" | "persistent";
 
 /** How to open an overlay. */
 export interface OverlayOptions {
@@ -20,11 +16,6 @@ export interface OverlayOptions {
   readonly base: ReadableDevice;
   /** Identity of the base: 64 hexadecimal digits, for an image its manifest's SHA-256. */
   readonly baseId: string;
-  /**
-   * What to do with an overlay of another base: refuse it (the default, DiskError `wrong-base`), or throw its changes
-   * away and begin over this base.
-   */
-  readonly ifOtherBase?: "refuse" | "startOver";
   /** Size from which the map's journal is folded into a new checkpoint; default 1 MiB. */
   readonly minJournalBytes?: number;
 }
@@ -51,16 +42,15 @@ export interface OverlayStats {
  */
 export class Overlay implements BlockDevice {
   readonly sizeBytes: number;
-  readonly #volume: Volume;
   readonly #base: ReadableDevice;
   readonly #minJournalBytes: number;
-  #store: OverlayStore;
-  #map: BlockMap;
+  readonly #store: OverlayStore;
+  readonly #map: BlockMap;
   readonly #locks = new RangeLocks();
   readonly #reads = new Set<Promise<void>>();
   readonly #flushes = new GroupCommit(() => this.#commit());
   #saving: Promise<void> | undefined;
-  /** Set while all I/O has to wait: during reset and close. Never rejects. */
+  /** Set while all I/O has to wait: during close. Never rejects. */
   #exclusive: Promise<void> | undefined;
   /** Whether the data file was written since its last sync. */
   #unsynced = false;
@@ -69,7 +59,6 @@ export class Overlay implements BlockDevice {
 
   private constructor(options: OverlayOptions, store: OverlayStore, map: BlockMap) {
     this.sizeBytes = options.base.sizeBytes;
-    this.#volume = options.volume;
     this.#base = options.base;
     this.#minJournalBytes = options.minJournalBytes ?? MIN_JOURNAL_BYTES;
     this.#store = store;
@@ -90,14 +79,13 @@ export class Overlay implements BlockDevice {
       const { store, map } = await OverlayStore.load(volume);
       return new Overlay(options, store, map);
     }
-    if (found !== undefined && options.ifOtherBase !== "startOver") {
+    if (found !== undefined) {
       throw new DiskError(
         "wrong-base",
         `overlay: belongs to base ${found.baseId} of ${found.sizeBytes} bytes, not to ${baseId} of ${base.sizeBytes}`,
       );
     }
-    const generation = (found?.generation ?? 0) + 1;
-    const store = await OverlayStore.create(volume, { sizeBytes: base.sizeBytes, generation, baseId });
+    const store = await OverlayStore.create(volume, { sizeBytes: base.sizeBytes, generation: 1, baseId });
     await store.removeOthers();
     return new Overlay(options, store, new BlockMap(Math.ceil(base.sizeBytes / BLOCK_BYTES)));
   }
@@ -107,7 +95,7 @@ export class Overlay implements BlockDevice {
     return this.#store.header.baseId;
   }
 
-  /** Bytes of changed blocks; see `stats` for what they take up on the server's disk. */
+  /** Bytes of changed blocks, as `measureOverlay` says of one that is closed; see `stats` for what they take up on the server's disk. */
   get allocatedBytes(): number {
     return this.#map.dataBlocks * BLOCK_BYTES;
   }
@@ -165,34 +153,6 @@ export class Overlay implements BlockDevice {
     if (state !== BlockState.base || this.#base.isAllocated === undefined) return own;
     const below = this.#base.isAllocated(offset);
     return { allocated: below.allocated, lengthBytes: Math.min(below.lengthBytes, own.lengthBytes) };
-  }
-
-  /**
-   * Throws all changes away: the disk equals its base again, durably, when this resolves. A crash before that leaves
-   * all or none of the flushed changes. Reads and changes called meanwhile wait and then see the empty overlay.
-   */
-  async reset(): Promise<void> {
-    await this.#alone(async () => {
-      this.#refuseIfFailed();
-      const header: OverlayHeader = { ...this.#store.header, generation: this.#store.header.generation + 1 };
-      const before = this.#store;
-      let isUndecided = false;
-      this.#store = await OverlayStore.create(this.#volume, header, () => {
-        isUndecided = true;
-      }).catch((error: unknown) => {
-        if (isUndecided) this.#fail(error);
-        throw error;
-      });
-      this.#map = new BlockMap(this.#map.blockCount);
-      this.#unsynced = false;
-      await before.close();
-      await this.#store.removeOthers();
-    });
-  }
-
-  /** To be called when the machine starts: resets in mode `reset`, keeps everything in mode `persistent`. */
-  async beginBoot(mode: OverlayMode): Promise<void> {
-    if (mode === "reset") await this.reset();
   }
 
   /** What the overlay holds and takes up. */

@@ -58,14 +58,14 @@ export class DiskModel {
     for (const [sector, floor] of floors.entries()) this.#forgetBefore(sector, floor);
   }
 
-  /** Resets; when that fails, all sectors may hold their base content. */
-  async reset(disk: { reset(): Promise<void> }): Promise<void> {
+  /** Throws all changes away; when that fails, all sectors may hold their base content. */
+  async reset(remove: () => Promise<void>): Promise<void> {
     const changes = this.#histories.map((history) => {
       const change: Change = { stamp: BASE_STAMP, isSettled: false };
       history.push(change);
       return change;
     });
-    await disk.reset();
+    await remove();
     for (const [sector, change] of changes.entries()) {
       change.isSettled = true;
       this.#forgetBefore(sector, change);
