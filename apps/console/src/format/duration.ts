@@ -4,15 +4,15 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 /**
- * A length of time in milliseconds for people, in at most two units: "8 ms", "0.42 s", "4.2 s", "48 s", "1 min 12 s", "2 h 05 min", "3 d 4 h".
- * Negative values (two clocks that disagree) count as zero.
+ * A length of time in milliseconds for people, in at most two units: "8 ms", "0.42 s", "4.2 s", "90 s", "2 min 12 s", "2 h 05 min", "3 d 4 h".
+ * Up to 99 s there are only seconds: boots are told in them, and the columns are narrow. Negative values (two clocks that disagree) count as zero.
  */
 export function formatDuration(durationMs: number): string {
   const ms = Math.max(0, durationMs);
   if (ms < 99.5) return `${Math.round(ms)} ms`;
   if (ms < 995) return `${(ms / SECOND).toFixed(2)} s`;
   if (ms < 9_950) return `${(ms / SECOND).toFixed(1)} s`;
-  if (ms < 59_500) return `${Math.round(ms / SECOND)} s`;
+  if (ms < 99_500) return `${Math.round(ms / SECOND)} s`;
   if (ms < HOUR - 500) return twoUnits(Math.round(ms / SECOND), 60, "min", "s");
   if (ms < DAY - MINUTE / 2) return twoUnits(Math.round(ms / MINUTE), 60, "h", "min");
   return twoUnits(Math.round(ms / HOUR), 24, "d", "h");
