@@ -21,6 +21,11 @@ export class ReplicaPool {
     return this.#pooled.size;
   }
 
+  /** Whether somebody has the replica of a manifest open, or it is being opened or closed. */
+  isInUse(manifestId: string): boolean {
+    return this.#pooled.has(manifestId) || this.#closing.has(manifestId);
+  }
+
   /** The replica of a manifest, until `release`, which MUST be called, MAY be called twice, and closes it for the last user. */
   async acquire(manifestId: string): Promise<{ replica: Replica; release: () => Promise<void> }> {
     for (let closing; (closing = this.#closing.get(manifestId)) !== undefined;) await closing.catch(() => undefined);

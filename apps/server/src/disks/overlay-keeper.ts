@@ -1,13 +1,22 @@
-import { readdir, rm, stat } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { readdir, rm } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { join } from "node:path";
 import { isDigest, type ChunkReader, type Digest, type ManifestReader } from "@ingot/chunks";
 import type { DiskKeeper } from "@ingot/control";
-import { OsVolume, Overlay, PageCacheEstimate, removeOverlay, Replica, ReplicaPool } from "@ingot/disks";
+import {
+  DiskError,
+  measureOverlay,
+  OsVolume,
+  Overlay,
+  PageCacheEstimate,
+  removeOverlay,
+  Replica,
+  ReplicaPool,
+} from "@ingot/disks";
 
 interface OpenOverlay {
   readonly overlay: Overlay;
-  readonly manifestId: string;
   readonly releaseReplica: () => Promise<void>;
 }
 
@@ -30,7 +39,11 @@ export class OverlayKeeper implements DiskKeeper<Overlay> {
   readonly #root: OsVolume;
   readonly #replicas: ReplicaPool;
   readonly #open = new Map<string, OpenOverlay>();
-  /** What overlays took when they were closed, so that a list of disks does not walk directories. */
+  /** Overlays that are being opened. */
+  readonly #opening = new Map<string, Promise<Overlay>>();
+  /** Overlays that still flush. Nobody may touch their files before that has ended. */
+  readonly #closing = new Map<string, Promise<void>>();
+  /** What overlays held when they were closed, so that a list of disks does not read their maps. */
   readonly #closedBytes = new Map<string, number>();
 
   private constructor(deps: OverlayKeeperDeps, overlays: OsVolume, replicas: OsVolume) {
@@ -51,14 +64,23 @@ export class OverlayKeeper implements DiskKeeper<Overlay> {
     return new OverlayKeeper(deps, overlays, replicas);
   }
 
-  async open(machineId: string, manifestId: string): Promise<Overlay> {
+  open(machineId: string, manifestId: string): Promise<Overlay> {
+    const begun = this.#opening.get(machineId);
+    if (begun !== undefined) return begun;
+    const opening = this.#openNow(machineId, manifestId).finally(() => this.#opening.delete(machineId));
+    this.#opening.set(machineId, opening);
+    return opening;
+  }
+
+  async #openNow(machineId: string, manifestId: string): Promise<Overlay> {
+    await this.#closed(machineId);
     const open = this.#open.get(machineId);
     if (open !== undefined) return open.overlay;
     const { replica, release } = await this.#replicas.acquire(manifestId);
     try {
       const volume = await this.#root.subdirectory(machineId);
       const overlay = await Overlay.open({ volume, base: replica, baseId: manifestId });
-      this.#open.set(machineId, { overlay, manifestId, releaseReplica: release });
+      this.#open.set(machineId, { overlay, releaseReplica: release });
       return overlay;
     } catch (error) {
       await release();
@@ -68,58 +90,77 @@ export class OverlayKeeper implements DiskKeeper<Overlay> {
 
   async release(machineId: string): Promise<void> {
     const open = this.#open.get(machineId);
-    if (open === undefined) return;
+    if (open === undefined) return this.#closing.get(machineId);
     this.#open.delete(machineId);
-    this.#closedBytes.set(machineId, open.overlay.allocatedBytes);
+    const closing = this.#closeNow(machineId, open).finally(() => this.#closing.delete(machineId));
+    this.#closing.set(machineId, closing);
+    return closing;
+  }
+
+  async #closeNow(machineId: string, { overlay, releaseReplica }: OpenOverlay): Promise<void> {
+    this.#closedBytes.delete(machineId);
     try {
-      await open.overlay.close();
+      await overlay.close();
+      this.#closedBytes.set(machineId, overlay.allocatedBytes);
     } finally {
-      await open.releaseReplica();
+      await releaseReplica();
     }
   }
 
-  async discard(machineId: string): Promise<void> {
-    this.#closedBytes.set(machineId, 0);
-    await removeOverlay(await this.#root.subdirectory(machineId));
-    await rm(join(this.#deps.overlays, machineId), { recursive: true, force: true });
+  /** Resolves when nothing of a machine's overlay is being closed; whether that went well is for the one who closed it. */
+  async #closed(machineId: string): Promise<void> {
+    for (let closing; (closing = this.#closing.get(machineId)) !== undefined;) await closing.catch(() => undefined);
   }
 
+  async discard(machineId: string): Promise<void> {
+    await this.#closed(machineId);
+    await removeOverlay(await this.#root.subdirectory(machineId));
+    await rm(join(this.#deps.overlays, machineId), { recursive: true, force: true });
+    this.#closedBytes.set(machineId, 0);
+  }
+
+  /** Bytes of changed blocks, whether the overlay is open or not; of one whose map is damaged nobody knows, and the answer is 0. */
   async overlayBytes(machineId: string): Promise<number> {
-    const open = this.#open.get(machineId);
-    if (open !== undefined) return open.overlay.allocatedBytes;
-    const known = this.#closedBytes.get(machineId);
+    // One that is being closed has its number in a moment.
+    await this.#closed(machineId);
+    const known = this.#knownBytes(machineId);
     if (known !== undefined) return known;
-    const measured = await bytesOnDisk(join(this.#deps.overlays, machineId));
-    this.#closedBytes.set(machineId, measured);
-    return measured;
+    const measured = await this.#measure(machineId);
+    // Opened or thrown away while its map was read: what was read is old.
+    const newer = this.#knownBytes(machineId);
+    if (newer === undefined) this.#closedBytes.set(machineId, measured);
+    return newer ?? measured;
+  }
+
+  #knownBytes(machineId: string): number | undefined {
+    return this.#open.get(machineId)?.overlay.allocatedBytes ?? this.#closedBytes.get(machineId);
+  }
+
+  async #measure(machineId: string): Promise<number> {
+    // Opening the directory would make it.
+    if (!existsSync(join(this.#deps.overlays, machineId))) return 0;
+    try {
+      return await measureOverlay(await this.#root.subdirectory(machineId));
+    } catch (error) {
+      if (error instanceof DiskError) return 0;
+      throw error;
+    }
   }
 
   /** Removes the replicas of manifests that are not in `live`; those in use stay until they are let go. */
   async pruneReplicas(live: ReadonlySet<string>): Promise<void> {
-    const inUse = new Set([...this.#open.values()].map(({ manifestId }) => manifestId));
     for (const name of await readdir(this.#deps.replicas)) {
-      if (!isDigest(name) || live.has(name) || inUse.has(name)) continue;
+      if (!isDigest(name) || live.has(name) || this.#replicas.isInUse(name)) continue;
       await rm(join(this.#deps.replicas, name), { recursive: true, force: true });
     }
   }
 
-  /** Makes everything durable and closes it. */
+  /** Makes everything durable and closes it, also what is being opened or closed now. Rejects with the first failure, all being closed. */
   async close(): Promise<void> {
-    const results = await Promise.allSettled([...this.#open.keys()].map((machineId) => this.release(machineId)));
+    await Promise.allSettled(this.#opening.values());
+    const machineIds = [...this.#open.keys(), ...this.#closing.keys()];
+    const results = await Promise.allSettled(machineIds.map((machineId) => this.release(machineId)));
     const failed = results.find((result) => result.status === "rejected");
     if (failed !== undefined) throw failed.reason;
   }
-}
-
-/** What a directory's files take up; 0 when it is missing. Holes cost nothing. */
-async function bytesOnDisk(directory: string): Promise<number> {
-  let names: string[];
-  try {
-    names = await readdir(directory);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return 0;
-    throw error;
-  }
-  const sizes = await Promise.all(names.map(async (name) => (await stat(join(directory, name))).blocks * 512));
-  return sizes.reduce((sum, size) => sum + size, 0);
 }
