@@ -176,7 +176,7 @@ export class Control<Device extends OpenDisk> {
     await this.events.settled();
   }
 
-  /** Ends the streams, stops the heartbeat and writes what is only in memory. Idempotent. Sessions are closed by their owner before. */
+  /** Ends the streams, aborts imports, stops the heartbeat and writes what is only in memory. Idempotent. Sessions are closed by their owner before. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -185,7 +185,7 @@ export class Control<Device extends OpenDisk> {
   async #close(): Promise<void> {
     await this.#updates.close();
     this.hub.close();
-    await this.images.settled();
+    await this.images.close();
     await this.#tracker.close();
     if (this.#deps.isServer !== false) {
       await this.events.record({ kind: "server.stopped", message: `Ingot ${this.version} stopped` });

@@ -19,6 +19,7 @@ import { translateChunkError } from "./chunk-errors.ts";
 import { damageOf, versionOf } from "./image-view.ts";
 import type { LiveHub } from "./live-hub.ts";
 import { KeyedMutex } from "./mutex.ts";
+import { RunningWork } from "./running-work.ts";
 import type { ServerSettings } from "./server-settings.ts";
 import type { Database } from "./tables.ts";
 
@@ -62,6 +63,7 @@ export class ImageRegistry {
   readonly #deps: ImageRegistryDeps;
   readonly #mutex = new KeyedMutex();
   readonly #content: ImageContent;
+  readonly #work = new RunningWork();
 
   private constructor(deps: ImageRegistryDeps, content: ImageContent) {
     this.#deps = deps;
@@ -145,7 +147,8 @@ export class ImageRegistry {
 
   /**
    * Takes an image in as the next version of `name`. Nothing is named before everything is stored.
-   * @throws ControlError `invalidRequest` (name), `outOfSpace`, `damaged`, `busy`; errors of `source` pass through.
+   * @throws ControlError `invalidRequest` (name), `outOfSpace`, `damaged`, `busy` (also when the server stops meanwhile); errors of
+   * `source` pass through.
    */
   async add(
     name: string,
@@ -153,15 +156,21 @@ export class ImageRegistry {
     options: ImportOptions & { readonly comment?: string | undefined } = {},
   ): Promise<AddedVersion> {
     checkName(name);
-    const added = await this.#content.import(source, options, (result) =>
-      this.#mutex.run(name, () => this.#name(name, result, options.comment)),
-    );
-    await this.#publish(name);
-    return added;
+    return this.#work.run(options.signal, async (signal) => {
+      const added = await this.#content.import(source, { ...options, signal }, (result) =>
+        this.#mutex.run(name, () => this.#name(name, result, options.comment)),
+      );
+      await this.#publish(name);
+      return added;
+    });
   }
 
   /** Removes one version, or all of them. @throws ControlError `notFound`, `inUse`. */
   async remove(reference: ImageReference): Promise<void> {
+    await this.#work.run(undefined, () => this.#remove(reference));
+  }
+
+  async #remove(reference: ImageReference): Promise<void> {
     const { db, events, settings } = this.#deps;
     const { name } = reference;
     const label = await this.#mutex.run(name, async () => {
@@ -228,8 +237,12 @@ export class ImageRegistry {
     return this.#read(name);
   }
 
-  /** Reads everything that a version is made of again and says what is wrong. @throws ControlError `notFound`. */
+  /** Reads everything that a version is made of again and says what is wrong. @throws ControlError `notFound`, `busy` when aborted. */
   async verify(reference: ImageReference, signal?: AbortSignal): Promise<ImageVerification> {
+    return this.#work.run(signal, (either) => this.#verify(reference, either));
+  }
+
+  async #verify(reference: ImageReference, signal: AbortSignal): Promise<ImageVerification> {
     const version = await this.#requireVersion(reference);
     const row = await this.#deps.db
       .selectFrom("image_versions")
@@ -237,7 +250,7 @@ export class ImageRegistry {
       .where("image", "=", reference.name)
       .where("version", "=", version)
       .executeTakeFirstOrThrow();
-    const report = await this.#deps.library.verify(signal === undefined ? {} : { signal }).catch(translateChunkError);
+    const report = await this.#deps.library.verify({ signal }).catch(translateChunkError);
     const { count, damage } = damageOf(report, row.manifest_id);
     const label = `${reference.name}:${version}`;
     await this.#deps.events.record({
@@ -253,6 +266,12 @@ export class ImageRegistry {
       checkedBytes: report.checkedBytes,
       damage,
     };
+  }
+
+  /** Aborts imports and verifications and resolves when they, and work that nobody waits for, have ended. Idempotent. */
+  async close(): Promise<void> {
+    await this.#work.close();
+    await this.#content.settled();
   }
 
   /** Resolves when work that nobody waits for is done. */

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import {
   encodeSparse,
   type Image,
@@ -8,7 +11,7 @@ import {
   type UploadLine,
   uploadLineSchema,
 } from "@ingot/api";
-import { ChunkError } from "@ingot/chunks";
+import { ChunkError, DirectoryStore } from "@ingot/chunks";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { answerOf, ApiClient, type Harness, imageOf, MemoryLibrary, openHarness } from "./harness.ts";
 
@@ -209,6 +212,34 @@ test("verification names what is damaged", async () => {
     damage: [{ problem: "missing" }, { problem: "missing" }],
   });
   expect(await api.events("image.damaged")).toHaveLength(1);
+});
+
+test("closing aborts an import that waits for its source, and waits for its end", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "ingot-images-"));
+  const store = await DirectoryStore.open(directory);
+  const other = await openHarness({ library: store });
+  const reading = Promise.withResolvers<void>();
+  const endless = (async function* (): AsyncGenerator<{ offset: number; bytes: Uint8Array }> {
+    yield { offset: 0, bytes: new Uint8Array(65_536).fill(1) };
+    reading.resolve();
+    await new Promise<never>(() => undefined);
+  })();
+  const steps: string[] = [];
+  const adding = other.control.images.add("a", { sizeBytes: 131_072, data: endless }).catch((error: unknown) => {
+    steps.push("import ended");
+    throw error;
+  });
+  const refused = expect(adding).rejects.toMatchObject({ code: "busy" });
+  await reading.promise;
+  await other.control.close();
+  steps.push("closed");
+  await refused;
+  expect(steps).toEqual(["import ended", "closed"]);
+  await expect(other.control.images.add("a", imageOf(1))).rejects.toMatchObject({ code: "busy" });
+  expect(await store.listManifests()).toEqual([]);
+  await other.db.destroy();
+  await store.close();
+  await rm(directory, { recursive: true });
 });
 
 test("images are listed page by page", async () => {
