@@ -6,6 +6,13 @@ import { promisify } from "node:util";
 const mainFile = join(import.meta.dirname, "..", "apps", "server", "src", "main.ts");
 const execute = promisify(execFile);
 
+/** `ingot` as a program and its first arguments, for tests that start it through another program. */
+export const INGOT: readonly [string, ...string[]] = [
+  process.execPath,
+  "--disable-warning=ExperimentalWarning",
+  mainFile,
+];
+
 /** What a finished command printed, and how it ended. */
 export interface CommandEnd {
   readonly code: number;
@@ -15,20 +22,33 @@ export interface CommandEnd {
 
 /** Runs `ingot` to its end; never throws for a status. */
 export async function ingot(...argumentList: string[]): Promise<CommandEnd> {
-  return run(process.execPath, ["--disable-warning=ExperimentalWarning", mainFile, ...argumentList]);
+  const [program, ...before] = INGOT;
+  return run(program, [...before, ...argumentList]);
 }
 
-/** Runs any program to its end; never throws for a status. */
-export async function run(program: string, argumentList: readonly string[], input?: string): Promise<CommandEnd> {
+/** Runs any program to its end, with `environment` added to this process's own; never throws for a status. */
+export async function run(
+  program: string,
+  argumentList: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<CommandEnd> {
   try {
-    const running = execute(program, [...argumentList], { maxBuffer: 1 << 26 });
-    running.child.stdin?.end(input ?? "");
+    const running = execute(program, [...argumentList], {
+      maxBuffer: 1 << 26,
+      env: { ...process.env, ...environment },
+    });
+    running.child.stdin?.end();
     const { stdout, stderr } = await running;
     return { code: 0, stdout, stderr };
   } catch (error) {
     const { code, stdout = "", stderr = "" } = error as { code?: number | string; stdout?: string; stderr?: string };
     return { code: typeof code === "number" ? code : 1, stdout, stderr: stderr === "" ? String(error) : stderr };
   }
+}
+
+/** The arguments of `ingot` for a server that tells its notices as JSON. */
+export function serveArguments(dataDirectory: string, ...options: string[]): string[] {
+  return ["serve", "--json", "--data", dataDirectory, ...options];
 }
 
 /** A running `ingot serve --json` on loopback. */
@@ -42,22 +62,20 @@ export class ServerProcess implements AsyncDisposable {
   }
 
   /** Starts it and waits until it is ready; throws with what it said when it ends before. */
-  static async start(dataDirectory: string, ...options: string[]): Promise<ServerProcess> {
-    const child = spawn(
-      process.execPath,
-      [
-        "--disable-warning=ExperimentalWarning",
-        mainFile,
-        "serve",
-        "--json",
-        "--data",
-        dataDirectory,
-        "--user",
-        "root",
-        ...options,
-      ],
-      { stdio: ["ignore", "pipe", "pipe"] },
-    );
+  static start(dataDirectory: string, ...options: string[]): Promise<ServerProcess> {
+    return ServerProcess.launch([...INGOT, ...serveArguments(dataDirectory, "--user", "root", ...options)]);
+  }
+
+  /** Starts a server by the command line given, with `environment` added to this process's own. */
+  static async launch(
+    commandLine: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<ServerProcess> {
+    const [program = "", ...argumentList] = commandLine;
+    const child = spawn(program, argumentList, {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...environment },
+    });
     const server = new ServerProcess(child);
     const ready = Promise.withResolvers<void>();
     let partial = "";
@@ -80,9 +98,9 @@ export class ServerProcess implements AsyncDisposable {
     return String(this.notices.find((notice) => notice["event"] === "ready")?.["url"]);
   }
 
-  /** Ends it by SIGTERM and returns its exit status. */
-  async stop(): Promise<number | null> {
-    return this.#end("SIGTERM");
+  /** Ends it by a signal that asks and returns its exit status. */
+  async stop(signal: "SIGTERM" | "SIGINT" = "SIGTERM"): Promise<number | null> {
+    return this.#end(signal);
   }
 
   /** Ends it as a crash would. */
