@@ -22,13 +22,10 @@ export async function startIscsi(context: ServiceContext): Promise<void> {
   });
   const server = await listen(endpoint.address, endpoint.port, directory, log);
   context.opened.defer(() => server.close());
-  ready(
-    context,
-    "iscsi",
-    { address: endpoint.address, port: server.address.port },
-    "disks",
-    () => `${server.sessions().length} sessions`,
-  );
+  ready(context, "iscsi", { address: endpoint.address, port: server.address.port }, "disks", () => {
+    const { logins, refusedLogins, malformed } = server.counters;
+    return `${server.sessions().length} sessions, ${logins} logins, ${refusedLogins} refused, ${malformed} malformed`;
+  });
 }
 
 async function listen(
