@@ -194,6 +194,12 @@ export class Disks<Device extends OpenDisk> {
       await this.recordFailure(machineId, `its disk could not be opened: ${messageOf(error)}`);
       throw error;
     });
+    await this.#recordLogin(record, decision, binding, mode).catch(async (error: unknown) => {
+      // Whoever opened it alone must not leave it open: no session will ever let it go.
+      if (sessions.of(machineId).length === 0) await keeper.release(machineId);
+      throw error;
+    });
+    // From here on nothing may fail: a session that is registered and not answered would hold the disk for ever.
     const session = new Session({
       machineId,
       bootId: decision.bootId,
@@ -211,16 +217,15 @@ export class Disks<Device extends OpenDisk> {
       sessions: sessions.add(session),
     });
     this.#deps.onChange(machineId);
-    await this.#reportStart(record, decision, binding, mode);
-    await db
-      .updateTable("machines")
-      .set({ last_seen_at: timeText(clock.now()) })
-      .where("id", "=", machineId)
-      .execute();
     return { machineId, bootId: decision.bootId, device, session: this.#handleOf(session) };
   }
 
-  async #reportStart(record: MachineRecord, decision: LoginDecision, binding: Binding, mode: DiskMode): Promise<void> {
+  async #recordLogin(record: MachineRecord, decision: LoginDecision, binding: Binding, mode: DiskMode): Promise<void> {
+    await this.#deps.db
+      .updateTable("machines")
+      .set({ last_seen_at: timeText(this.#deps.clock.now()) })
+      .where("id", "=", record.row.id)
+      .execute();
     if (decision.action === "refuse" || decision.overlay === "keep") return;
     const { id, name } = record.row;
     const over = `${binding.image}:${binding.version}`;

@@ -1,4 +1,5 @@
 import type { Disk, Machine } from "@ingot/api";
+import { sql } from "kysely";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { LoggedIn, OpenDisk } from "../src/index.ts";
 import { ApiClient, type Harness, imageOf, MemoryKeeper, MemoryLibrary, openHarness, scriptFor } from "./harness.ts";
@@ -188,6 +189,18 @@ test("a menu choice boots that image once", async () => {
 test("a machine that is not on the menu plan cannot choose", async () => {
   await harness.control.images.add("other", imageOf(7));
   expect(await scriptFor(harness.boot, "mac=525400000001&image=other")).toContain("boots debian:1");
+});
+
+test("a login that the database fails leaves no session behind and lets the disk go", async () => {
+  const target = await boot();
+  await sql`CREATE TRIGGER broken BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'broken'); END`.execute(harness.db);
+  await expect(login(target)).rejects.toThrow("broken");
+  expect((await disk()).sessions).toEqual([]);
+  expect(harness.keeper.diary).toEqual(["open", "release"]);
+  await sql`DROP TRIGGER broken`.execute(harness.db);
+  const { session } = await login(target);
+  await session.close();
+  expect((await api.send("DELETE", "/disks/pc-1")).status).toBe(204);
 });
 
 test("a machine with a disk in use is not removed; without, its changes go with it", async () => {
