@@ -12,7 +12,7 @@ import { amountSchema, timeSchema } from "./values.ts";
 
 /** One of the server's listeners. */
 export interface ServiceStatus {
-  /** `dhcp`, `proxydhcp`, `tftp`, `boot-http`, `iscsi`, `api`. */
+  /** `dhcp`, `proxydhcp`, `router-advert`, `tftp`, `boot-http`, `iscsi`, `api`. */
   readonly name: string;
   readonly state: "ready" | "off" | "failed";
   readonly address?: string | undefined;
