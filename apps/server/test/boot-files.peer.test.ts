@@ -10,7 +10,7 @@ import { serve } from "@hono/node-server";
 import type { ServerType } from "@hono/node-server";
 import { findTool } from "@ingot/testkit/lab";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { BootFiles, BootProgram, defaultBootFileDirectories } from "../src/boot-files/index.ts";
+import { BootFiles, BOOT_PROGRAMS, defaultBootFileDirectories } from "../src/boot-files/index.ts";
 
 const run = promisify(execFile);
 const content = randomBytes(3_000_017);
@@ -127,7 +127,7 @@ describe.skipIf(skipped)(skipped ? "curl (skipped: apt-get install curl)" : "cur
   });
 
   test("Debian's boot programs come through whole", async () => {
-    for (const name of Object.values(BootProgram)) {
+    for (const name of BOOT_PROGRAMS) {
       const path = join(directory, "program");
       await curl("--fail", "--output", path, `${base}/${name}`);
       expect(await readFile(path), name).toEqual(await readFile(join("/usr/lib/ipxe", name)));

@@ -31,11 +31,6 @@ export function digestFromBytes(bytes: Uint8Array): Digest {
   return bytes.toHex() as Digest;
 }
 
-/** The 32 bytes of a digest. */
-export function digestToBytes(digest: Digest): Uint8Array<ArrayBuffer> {
-  return Uint8Array.fromHex(digest);
-}
-
 /** SHA-256 of the bytes (about 1.3 GB/s with the processor's SHA instructions). */
 export function sha256(bytes: Uint8Array): Digest {
   return hash("sha256", bytes, "hex") as Digest;

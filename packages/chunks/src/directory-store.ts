@@ -12,23 +12,7 @@ import { pruneStore, removeManifest } from "./prune-store.ts";
 import { readStoredManifest } from "./read-manifest.ts";
 import { StoreCore, isAbsent, packPath, storeError } from "./store-core.ts";
 import type { StoreFiles } from "./store-files.ts";
-import type {
-  ChunkReader,
-  ImageImporter,
-  ImagePruner,
-  ImageSource,
-  ImageStats,
-  ImportOptions,
-  ImportResult,
-  ManifestLister,
-  ManifestReader,
-  PruneResult,
-  StoreStatistics,
-  StoreStats,
-  StoreVerifier,
-  VerifyOptions,
-  VerifyReport,
-} from "./store.ts";
+import type * as Store from "./store.ts";
 import { imageStatsOf } from "./store-statistics.ts";
 import { verifyStore } from "./verify-store.ts";
 
@@ -36,8 +20,6 @@ import { verifyStore } from "./verify-store.ts";
 export interface DirectoryStoreOptions {
   /** Threads that hash, compress and verify. Default 2. */
   readonly threads?: number;
-  /** Threads shared with other stores instead, not ended by `close`. */
-  readonly pool?: CodecPool;
   /** Plain chunks kept in memory, in bytes. Default 64 MiB. */
   readonly cacheBytes?: number;
   /** The file system, for tests. Default: `node:fs` below the directory. */
@@ -51,30 +33,18 @@ const DEFAULT_CACHE_BYTES = 64 * 1024 * 1024;
  * A chunk store in a directory (`docs/formats/index.md`). One process at a time uses a directory: the caller holds a lock.
  * A crash at any moment leaves the old or the new state; damage is found when it is read, and stops nothing else.
  */
-export class DirectoryStore
-  implements
-    ChunkReader,
-    ManifestReader,
-    ManifestLister,
-    ImageImporter,
-    ImagePruner,
-    StoreVerifier,
-    StoreStatistics,
-    AsyncDisposable
-{
+export class DirectoryStore implements Store.ImageStore, AsyncDisposable {
   /** What was wrong when the store was opened. */
   readonly problems: readonly StoreProblem[];
   readonly #core: StoreCore;
   readonly #cache: ChunkCache;
   readonly #reading = new Map<Digest, Promise<Uint8Array>>();
-  readonly #ownsPool: boolean;
   readonly #operations = new Set<Promise<unknown>>();
 
   private constructor(core: StoreCore, problems: readonly StoreProblem[], options: DirectoryStoreOptions) {
     this.#core = core;
     this.problems = problems;
     this.#cache = new ChunkCache(options.cacheBytes ?? DEFAULT_CACHE_BYTES);
-    this.#ownsPool = options.pool === undefined;
   }
 
   /**
@@ -83,7 +53,7 @@ export class DirectoryStore
    */
   static async open(directory: string, options: DirectoryStoreOptions = {}): Promise<DirectoryStore> {
     const files = options.files ?? new NodeFiles(directory);
-    const pool = options.pool ?? new CodecPool(options.threads ?? DEFAULT_THREADS);
+    const pool = new CodecPool(options.threads ?? DEFAULT_THREADS);
     const core = new StoreCore(files, pool);
     const problems = await openStore(core);
     return new DirectoryStore(core, problems, options);
@@ -115,7 +85,7 @@ export class DirectoryStore
   }
 
   /** See `ImageImporter`. */
-  async importImage(source: ImageSource, options: ImportOptions = {}): Promise<ImportResult> {
+  async importImage(source: Store.ImageSource, options: Store.ImportOptions = {}): Promise<Store.ImportResult> {
     return await this.#track(importImage(this.#core, source, options));
   }
 
@@ -125,24 +95,24 @@ export class DirectoryStore
   }
 
   /** See `ImagePruner`. Packs of which less than half is needed are written anew. */
-  async prune(live: Iterable<Digest>): Promise<PruneResult> {
+  async prune(live: Iterable<Digest>): Promise<Store.PruneResult> {
     return await this.#track(pruneStore(this.#core, live));
   }
 
   /** See `StoreVerifier`. What is found damaged is not relied on by imports any more: importing the image again heals it. */
-  async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
+  async verify(options: Store.VerifyOptions = {}): Promise<Store.VerifyReport> {
     return await this.#track(verifyStore(this.#core, options));
   }
 
   /** See `StoreStatistics`. */
-  async stats(): Promise<StoreStats> {
+  async stats(): Promise<Store.StoreStats> {
     const { index, manifests } = this.#core;
     const packBytes = index.packs.reduce((sum, { fileBytes }) => sum + fileBytes, 0);
     return { manifestCount: manifests.size, chunkCount: index.size, packCount: index.packs.length, packBytes };
   }
 
   /** See `StoreStatistics`. Reads every manifest of the store. */
-  async imageStats(id: Digest): Promise<ImageStats> {
+  async imageStats(id: Digest): Promise<Store.ImageStats> {
     const storedLength = (digest: Digest): number => this.#core.index.find(digest)?.storedLength ?? 0;
     return await imageStatsOf(this, id, storedLength);
   }
@@ -155,7 +125,7 @@ export class DirectoryStore
   /** Ends threads and closes files. Operations under way fail with `closed`, and have cleaned up when this resolves. Idempotent. */
   async close(): Promise<void> {
     this.#core.beginClosing();
-    if (this.#ownsPool) await this.#core.pool.close();
+    await this.#core.pool.close();
     await Promise.allSettled(this.#operations);
     await this.#core.files.close();
   }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ExtentMap, findExtent } from "./extent.ts";
+import { ExtentMap } from "./extent.ts";
 import type { Extent } from "./extent.ts";
 
 function extentsOf(sectors: readonly number[]): Extent[] {
@@ -21,7 +21,6 @@ describe("ExtentMap", () => {
         const offset = where % map.sizeBytes;
         const expected = extents.find((extent) => offset < extent.offset + extent.length);
         expect(map.at(offset)).toBe(expected);
-        expect(findExtent({ extents }, offset)).toBe(expected);
       }),
     );
   });
@@ -39,6 +38,5 @@ describe("ExtentMap", () => {
     expect(() => map.at(1024)).toThrow(RangeError);
     expect(() => map.at(-1)).toThrow(RangeError);
     expect(() => [...map.within(512, 1024)]).toThrow(RangeError);
-    expect(findExtent(map, 1024)).toBeUndefined();
   });
 });

@@ -73,19 +73,3 @@ export class ExtentMap {
     }
   }
 }
-
-/** The extent of a manifest that holds the byte at `offset`, without building a map: for a single look. */
-export function findExtent(manifest: { readonly extents: readonly Extent[] }, offset: number): Extent | undefined {
-  const { extents } = manifest;
-  let low = 0;
-  let high = extents.length - 1;
-  while (low <= high) {
-    const middle = (low + high) >>> 1;
-    const extent = extents[middle];
-    if (extent === undefined) return undefined;
-    if (offset < extent.offset) high = middle - 1;
-    else if (offset >= extent.offset + extent.length) low = middle + 1;
-    else return extent;
-  }
-  return undefined;
-}

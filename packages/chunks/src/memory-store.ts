@@ -5,33 +5,14 @@ import { readImage } from "./import-run.ts";
 import type { ChunkSink } from "./import-run.ts";
 import { decodeManifest, encodeManifest, manifestIdOf } from "./manifest.ts";
 import type { Manifest } from "./manifest.ts";
-import type {
-  AffectedManifest,
-  ChunkReader,
-  ImageImporter,
-  ImagePruner,
-  ImageSource,
-  ImageStats,
-  ImportOptions,
-  ImportResult,
-  ManifestLister,
-  ManifestReader,
-  PruneResult,
-  StoreStatistics,
-  StoreStats,
-  StoreVerifier,
-  VerifyOptions,
-  VerifyReport,
-} from "./store.ts";
+import type * as Store from "./store.ts";
 import { imageStatsOf } from "./store-statistics.ts";
 
 /**
  * A chunk store in memory, uncompressed and without packs. For tests and small tools; it behaves as a
  * `DirectoryStore` does (both run the same suite), and can lose and damage chunks on request.
  */
-export class MemoryStore
-  implements ChunkReader, ManifestReader, ManifestLister, ImageImporter, ImagePruner, StoreVerifier, StoreStatistics
-{
+export class MemoryStore implements Store.ImageStore {
   readonly #chunks = new Map<Digest, Uint8Array>();
   readonly #manifests = new Map<Digest, Uint8Array>();
   readonly #fresh = new Set<Digest>();
@@ -61,7 +42,7 @@ export class MemoryStore
   }
 
   /** See `ImageImporter`. */
-  async importImage(source: ImageSource, options: ImportOptions = {}): Promise<ImportResult> {
+  async importImage(source: Store.ImageSource, options: Store.ImportOptions = {}): Promise<Store.ImportResult> {
     const sink = new MemorySink((digest, bytes) => {
       const stored = this.#chunks.get(digest);
       return stored !== undefined && stored.every((byte, i) => byte === bytes[i]);
@@ -84,7 +65,7 @@ export class MemoryStore
   }
 
   /** See `ImagePruner`. */
-  async prune(live: Iterable<Digest>): Promise<PruneResult> {
+  async prune(live: Iterable<Digest>): Promise<Store.PruneResult> {
     const wanted = new Set(live);
     const needed = new Set<Digest>();
     const kept = new Set([...wanted, ...this.#fresh]);
@@ -106,7 +87,7 @@ export class MemoryStore
   }
 
   /** See `StoreVerifier`. */
-  async verify({ signal }: VerifyOptions = {}): Promise<VerifyReport> {
+  async verify({ signal }: Store.VerifyOptions = {}): Promise<Store.VerifyReport> {
     throwIfAborted(signal, "verifying");
     let checkedBytes = 0;
     const good = new Set<Digest>();
@@ -114,7 +95,7 @@ export class MemoryStore
       checkedBytes += bytes.length;
       if (sha256(bytes) === digest) good.add(digest);
     }
-    const affectedManifests: AffectedManifest[] = [];
+    const affectedManifests: Store.AffectedManifest[] = [];
     for (const id of await this.listManifests()) {
       const lost = new Set<Digest>();
       for (const extent of (await this.readManifest(id)).extents) {
@@ -127,14 +108,14 @@ export class MemoryStore
   }
 
   /** See `StoreStatistics`. */
-  async stats(): Promise<StoreStats> {
+  async stats(): Promise<Store.StoreStats> {
     let packBytes = 0;
     for (const bytes of this.#chunks.values()) packBytes += bytes.length;
     return { manifestCount: this.#manifests.size, chunkCount: this.#chunks.size, packCount: 0, packBytes };
   }
 
   /** See `StoreStatistics`. */
-  async imageStats(id: Digest): Promise<ImageStats> {
+  async imageStats(id: Digest): Promise<Store.ImageStats> {
     return await imageStatsOf(this, id, (digest) => this.#chunks.get(digest)?.length ?? 0);
   }
 

@@ -179,3 +179,7 @@ export interface StoreVerifier {
   /** Hashes everything again; damage is a result, not an error. Throws `ChunkError`: `aborted`, `io`, `closed`. */
   verify(options?: VerifyOptions): Promise<VerifyReport>;
 }
+
+/** Everything that a store of images can do. */
+export interface ImageStore
+  extends ChunkReader, ManifestReader, ManifestLister, ImageImporter, ImagePruner, StoreVerifier, StoreStatistics {}

@@ -7,15 +7,13 @@ import type { ScriptRequest } from "./boots.ts";
 import type { Control } from "./control.ts";
 import type { OpenDisk } from "./disk-keeper.ts";
 import { ControlError } from "./errors.ts";
+import { MAX_REPORT_BYTES } from "./limits.ts";
 
 /** What the server knows of a request besides its text; the second argument of the app's `fetch`. */
 export interface BootBindings {
   /** IP address of the machine that asks. */
   readonly peerAddress?: string | undefined;
 }
-
-/** Largest report of a machine, in bytes. */
-const maxReportBytes = 16 * 1024;
 
 /** What {@link createBootApp} joins. */
 export interface BootAppDeps<Device extends OpenDisk> {
@@ -26,7 +24,10 @@ export interface BootAppDeps<Device extends OpenDisk> {
 
 /**
  * What machines ask on the boot network: scripts, boot programs, and their word that they are up. Nobody here has proved
- * who it is; nothing secret is answered, and nothing that is said throws anything away.
+ * who it is. No secret is answered, and nothing that is said here throws anything away by itself. But any host on the boot
+ * network can fetch a script in the name of a machine, and log in to the boot that the script names unless the machine has a
+ * CHAP secret. In reset mode that login is the machine's next boot: it ends the sessions of the one that runs and throws its
+ * changes away. PXE has no way to tell the two apart; who is on the boot network has to be trusted that far.
  */
 export function createBootApp<Device extends OpenDisk>({
   control,
@@ -50,9 +51,9 @@ export function createBootApp<Device extends OpenDisk>({
   app.post(
     "/boot/report",
     bodyLimit({
-      maxSize: maxReportBytes,
+      maxSize: MAX_REPORT_BYTES,
       onError: (context) => {
-        const { status, error } = reported("tooLarge", `report: more than ${maxReportBytes} bytes`);
+        const { status, error } = reported("tooLarge", `report: more than ${MAX_REPORT_BYTES} bytes`);
         return context.json({ error }, status);
       },
     }),

@@ -38,9 +38,6 @@ import type { Database } from "./tables.ts";
 /** How long a boot menu waits before it takes its default. */
 const menuTimeoutMs = 30_000;
 
-/** Images that a boot menu offers. */
-const maxMenuEntries = 50;
-
 /** What a machine asks for when it asks for its script. */
 export interface ScriptRequest extends MachineFacts {
   readonly mac: Mac;
@@ -211,7 +208,7 @@ export class Boots<Device extends OpenDisk> {
   async #menuScript(record: MachineRecord, mac: Mac): Promise<string> {
     const { image } = effectiveOf(record, this.#deps.settings.current);
     const preferred = image === undefined ? undefined : formatImageReference(image);
-    const names = (await this.#deps.images.list({ limit: maxMenuEntries })).map((entry: Image) => entry.name);
+    const names = (await this.#deps.images.list({ limit: MAX_MENU_ENTRIES })).map((entry: Image) => entry.name);
     const references = [...new Set([...(preferred === undefined ? [] : [preferred]), ...names])];
     return menuScript({
       mac,

@@ -1,6 +1,9 @@
 /** Largest JSON body of a request, in bytes. The largest honest one, a machine with 16 MAC addresses, has about 2 KiB. */
 export const MAX_JSON_BODY_BYTES: number = 256 * 1024;
 
+/** Largest report of a machine, in bytes: a state and a sentence. */
+export const MAX_REPORT_BYTES: number = 16 * 1024;
+
 /** Most event streams open at once: each holds a mailbox. */
 export const MAX_STREAMS: number = 100;
 

@@ -16,7 +16,7 @@ interface Waiting {
 }
 
 /**
- * Leases in an append-only log (`lease-log.md`). Changes that arrive while the disk is busy share one flush. The log is
+ * Leases in an append-only log (`docs/formats/leases.md`). Changes that arrive while the disk is busy share one flush. The log is
  * rewritten (temporary file, flush, rename, flush of the directory) when it holds far more records than leases, after
  * damage was found at opening, and after a write that failed.
  */

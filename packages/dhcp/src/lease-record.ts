@@ -10,7 +10,7 @@ export type LeaseRecord =
   | { readonly kind: "delete"; readonly client: string };
 
 /**
- * One line: CRC-32C of the JSON text as eight hex digits, a space, the JSON text, a line feed (see `lease-log.md`).
+ * One line: CRC-32C of the JSON text as eight hex digits, a space, the JSON text, a line feed (see `docs/formats/leases.md`).
  * The line is decoded again before it is returned.
  */
 export function encodeLeaseRecord(record: LeaseRecord): string {

@@ -7,10 +7,12 @@ export function byteAt(bytes: Uint8Array, at: number): number {
   return bytes[at] as number;
 }
 
+/** 16 bits; the offset and the next must be inside. */
 export function u16At(bytes: Uint8Array, at: number): number {
   return (byteAt(bytes, at) << 8) | byteAt(bytes, at + 1);
 }
 
+/** 32 bits, unsigned; the offset and the next three must be inside. */
 export function u32At(bytes: Uint8Array, at: number): number {
   return (
     ((byteAt(bytes, at) << 24) |
@@ -21,6 +23,7 @@ export function u32At(bytes: Uint8Array, at: number): number {
   );
 }
 
+/** Writes 32 bits; what is above them is cut off. */
 export function putU32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value >>> 24;
   bytes[at + 1] = value >>> 16;

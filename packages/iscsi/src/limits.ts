@@ -6,10 +6,7 @@ export const MAX_DATA_SEGMENT_BYTES = 262_144;
 /** Largest data segment before full feature phase: the default of MaxRecvDataSegmentLength (RFC 7143 §13.12). */
 export const MAX_LOGIN_SEGMENT_BYTES = 8192;
 
-/**
- * One pooled buffer holds the largest PDU, rounded up to whole 4 KiB pages: 48 + 1020 + 4 + 262144 + 4 = 263220 bytes.
- * An additional header segment cannot be longer than 255 words (RFC 7143 §11.2.1.5).
- */
+/** One pooled buffer holds the largest PDU (48 + 1020 of additional headers + 4 + 262144 + 4 = 263220 bytes), rounded up to whole 4 KiB pages. */
 export const POOLED_BUFFER_BYTES = 266_240;
 
 /** Free pooled buffers kept for reuse by a server (about 17 MB); more are left to the garbage collector. */

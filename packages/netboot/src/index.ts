@@ -1,13 +1,12 @@
-export { Architecture, factsOfArchitecture, nameOfArchitecture } from "./architecture.ts";
-export type { ArchitectureFacts } from "./architecture.ts";
-export { fileUrl, scriptUrl } from "./boot-server.ts";
-export type { BootServer, ScriptStage, ScriptUrlParts } from "./boot-server.ts";
+export { Architecture } from "./architecture.ts";
+export type { BootServer, ScriptStage } from "./boot-server.ts";
 export { disklessScript } from "./diskless-script.ts";
 export type { DisklessScriptInput } from "./diskless-script.ts";
 export { NetbootError } from "./errors.ts";
 export type { NetbootErrorCode } from "./errors.ts";
-export { OWN_USER_CLASS, identifyFirmware } from "./firmware.ts";
+export { OWN_USER_CLASS } from "./firmware.ts";
 export type { Firmware, FirmwareKind } from "./firmware.ts";
+export { MAX_MENU_ENTRIES } from "./limits.ts";
 export { localScript } from "./local-script.ts";
 export { menuScript } from "./menu-script.ts";
 export type { MenuEntry, MenuScriptInput } from "./menu-script.ts";

@@ -12,8 +12,10 @@ export const MAX_ERROR_MESSAGE_BYTES = 256;
 /** Block size without negotiation (RFC 1350 §2). */
 export const DEFAULT_BLKSIZE = 512;
 
-/** The range of the blksize option (RFC 2348). */
+/** Smallest value of the blksize option (RFC 2348). */
 export const MIN_BLKSIZE = 8;
+
+/** Largest value of the blksize option (RFC 2348). */
 export const MAX_BLKSIZE = 65_464;
 
 /**
@@ -22,12 +24,16 @@ export const MAX_BLKSIZE = 65_464;
  */
 const UNFRAGMENTED_BLKSIZE = 1468;
 
-/** The range of the timeout option in seconds (RFC 2349), cut at the top: a longer one would hold a slot for ever. */
+/** Smallest value of the timeout option, in seconds (RFC 2349). */
 export const MIN_TIMEOUT_SECONDS = 1;
+
+/** Largest timeout option that is granted, in seconds. RFC 2349 allows 255; so long a one would hold a slot for ever. */
 export const MAX_TIMEOUT_SECONDS = 30;
 
-/** The range of the windowsize option (RFC 7440 §3). */
+/** Smallest value of the windowsize option, in blocks (RFC 7440 §3). */
 export const MIN_WINDOWSIZE = 1;
+
+/** Largest value of the windowsize option, in blocks (RFC 7440 §3). */
 export const MAX_WINDOWSIZE = 65_535;
 
 /** Bytes sent without an acknowledgement, whatever windowsize was asked for: the memory of a transfer hangs on it. */
@@ -42,10 +48,7 @@ export const FIRST_TIMEOUT_MS = 1000;
 /** Longest time between two retransmissions. */
 export const LONGEST_TIMEOUT_MS = 8000;
 
-/**
- * Retransmissions in a row before a client is given up. With the times above that is after
- * 1 + 2 + 4 + 8 + 8 + 8 + 8 = 39 seconds of silence.
- */
+/** Retransmissions in a row before a client is given up. With the times above: after 1 + 2 + 4 + 8 + 8 + 8 + 8 = 39 seconds of silence. */
 export const MAX_RETRANSMISSIONS = 6;
 
 /** Transfers at one time. Each holds a socket and at most 2 × MAX_WINDOW_BYTES, and 128 KiB with a usual client. */

@@ -53,7 +53,7 @@ const systemClock: Clock = {
 /**
  * Opens a read-only TFTP server.
  *
- * @throws {TftpError} `limitInvalid`, `portInUse`, `portForbidden` or `addressUnavailable`.
+ * @throws {TftpError} `limitInvalid` or `listenFailed`, whose cause is the system's error.
  */
 export async function openTftpServer(options: TftpServerOptions): Promise<TftpServer> {
   const limits = checkedLimits({ ...DEFAULT_LIMITS, ...options.limits });
@@ -306,24 +306,8 @@ async function bindTo(socket: Socket, address: string, port: number): Promise<vo
     await once(socket, "listening");
   } catch (cause) {
     await closeSocket(socket);
-    throw listenError(address, port, cause);
-  }
-}
-
-function listenError(address: string, port: number, cause: unknown): Error {
-  const where = `UDP ${address} port ${port}`;
-  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-  switch (code) {
-    case "EADDRINUSE":
-      return new TftpError("portInUse", `${where} is in use; stop the other TFTP server (ss -lunp shows it)`, {
-        cause,
-      });
-    case "EACCES":
-      return new TftpError("portForbidden", `no right to listen on ${where}; start as root`, { cause });
-    case "EADDRNOTAVAIL":
-      return new TftpError("addressUnavailable", `${where}: this machine does not have the address`, { cause });
-    default:
-      return new Error(`cannot listen on ${where}`, { cause });
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new TftpError("listenFailed", `TFTP cannot listen on ${address}:${port}: ${reason}`, { cause });
   }
 }
 

@@ -31,6 +31,7 @@ export function ipv4FromBytes(bytes: Uint8Array): Ipv4 {
   return bytes.join(".") as Ipv4;
 }
 
+/** The four bytes, as they stand in a packet. */
 export function ipv4ToBytes(address: Ipv4): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(address.split("."), Number);
 }
@@ -40,6 +41,7 @@ export function ipv4ToNumber(address: Ipv4): number {
   return new DataView(ipv4ToBytes(address).buffer).getUint32(0);
 }
 
+/** The opposite of `ipv4ToNumber`; of a number with more bits, the lowest 32 count. */
 export function ipv4FromNumber(value: number): Ipv4 {
   return [value >>> 24, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff].join(".") as Ipv4;
 }
@@ -56,6 +58,7 @@ export function parseIpv4Network(text: string): Ipv4Network {
   return { address: parseIpv4(address), prefixLength: Number(prefix) };
 }
 
+/** The mask that goes with the prefix length: `255.255.255.0` for /24. */
 export function netmaskOf(network: Ipv4Network): Ipv4 {
   return ipv4FromNumber(maskBits(network));
 }
@@ -65,6 +68,7 @@ export function broadcastOf(network: Ipv4Network): Ipv4 {
   return ipv4FromNumber((ipv4ToNumber(network.address) | ~maskBits(network)) >>> 0);
 }
 
+/** Whether an address is in the network, its lowest and highest address included. */
 export function networkContains(network: Ipv4Network, address: Ipv4): boolean {
   const mask = maskBits(network);
   return (ipv4ToNumber(network.address) & mask) === (ipv4ToNumber(address) & mask);

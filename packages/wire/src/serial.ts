@@ -11,6 +11,7 @@ export function serialLess(a: number, b: number): boolean {
   return distance !== 0 && distance < 0x8000_0000;
 }
 
+/** Whether `a` is `b` or comes before it; of two values exactly 2^31 apart neither does. */
 export function serialLessOrEqual(a: number, b: number): boolean {
   return a >>> 0 === b >>> 0 || serialLess(a, b);
 }

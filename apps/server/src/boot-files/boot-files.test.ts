@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readlink, rename, rm, symlink, writeFile } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { BootFiles, BootProgram } from "./boot-files.ts";
+import { BootFiles } from "./boot-files.ts";
 
 const content = Uint8Array.from({ length: 700_001 }, (_unused, index) => (index * 7) % 251);
 let root: string;
@@ -58,7 +58,7 @@ test("the operator's file wins over Debian's from the next request on", async ()
 });
 
 test("boot programs that no directory has are named", async () => {
-  expect(await files.missingPrograms()).toEqual([BootProgram.bios, BootProgram.uefiWithDrivers, BootProgram.kernel]);
+  expect(await files.missingPrograms()).toEqual(["undionly.kpxe", "ipxe.lkrn", "ipxe.efi"]);
 });
 
 test.each([

@@ -1,3 +1,4 @@
+import { DEBIAN_BOOT_PROGRAMS } from "@ingot/netboot";
 import { errorResponse, respondWithBootFile } from "./boot-file-response.ts";
 import { openBootFile } from "./boot-file.ts";
 import type { BootFile, BootFileDirectory } from "./boot-file.ts";
@@ -5,17 +6,13 @@ import type { BootFile, BootFileDirectory } from "./boot-file.ts";
 /** Where boot files are found over HTTP; the name follows. */
 export const BOOT_FILES_PATH = "/boot/files/";
 
-/** The boot programs that Ingot sends machines to, by what they are for. */
-export const BootProgram = {
-  /** iPXE for BIOS, using the PXE ROM's own network driver. */
-  bios: "undionly.kpxe",
-  /** iPXE for UEFI, using the firmware's network driver. */
-  uefi: "snponly.efi",
-  /** iPXE for UEFI with its own network drivers, for firmware whose driver is broken. */
-  uefiWithDrivers: "ipxe.efi",
-  /** iPXE as a Linux kernel, for boot loaders that start kernels. */
-  kernel: "ipxe.lkrn",
-} as const;
+/** The boot programs that machines are sent to unless the operator says otherwise. */
+export const BOOT_PROGRAMS: readonly string[] = [
+  DEBIAN_BOOT_PROGRAMS.bios,
+  DEBIAN_BOOT_PROGRAMS.biosKernel,
+  DEBIAN_BOOT_PROGRAMS.x64.snponly,
+  DEBIAN_BOOT_PROGRAMS.x64.ipxe,
+];
 
 /**
  * Where boot files come from, first match wins: the operator's own, then those of Debian's `ipxe` package, whose
@@ -62,7 +59,7 @@ export class BootFiles {
   /** The boot programs that no directory has; machines that need one of them cannot boot. */
   async missingPrograms(): Promise<readonly string[]> {
     const missing: string[] = [];
-    for (const name of Object.values(BootProgram)) {
+    for (const name of BOOT_PROGRAMS) {
       const file = await this.open(name);
       if (file === undefined) {
         missing.push(name);

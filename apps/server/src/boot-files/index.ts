@@ -1,1 +1,1 @@
-export { BOOT_FILES_PATH, BootFiles, BootProgram, defaultBootFileDirectories } from "./boot-files.ts";
+export { BOOT_FILES_PATH, BootFiles, BOOT_PROGRAMS, defaultBootFileDirectories } from "./boot-files.ts";

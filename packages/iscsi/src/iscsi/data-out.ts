@@ -24,6 +24,7 @@ export interface DataOut {
   readonly bufferOffset: number;
 }
 
+/** Reads the 48-byte header at `at`. Every value of its fields can be sent. */
 export function decodeDataOut(bytes: Uint8Array, at: number): DataOut {
   return {
     final: (byteAt(bytes, at + 1) & FINAL) !== 0,

@@ -25,6 +25,7 @@ export interface LogoutRequest {
   readonly cid: number;
 }
 
+/** Reads the 48-byte header at `at`. The reason may be a number that is no `LogoutReason`. */
 export function decodeLogoutRequest(bytes: Uint8Array, at: number): LogoutRequest {
   return {
     reason: byteAt(bytes, at + 1) & 0x7f,

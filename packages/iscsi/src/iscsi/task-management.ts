@@ -45,6 +45,7 @@ export interface TaskManagementRequest {
   readonly refCmdSN: number;
 }
 
+/** Reads the 48-byte header at `at`; whether the function exists is for the caller to find. */
 export function decodeTaskManagementRequest(bytes: Uint8Array, at: number): TaskManagementRequest {
   return {
     function: byteAt(bytes, at + 1) & 0x7f,

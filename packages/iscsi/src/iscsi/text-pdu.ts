@@ -23,6 +23,7 @@ export interface TextRequest {
   readonly targetTransferTag: number;
 }
 
+/** Reads the 48-byte header at `at`; whether its flags make sense together is for the caller to find. */
 export function decodeTextRequest(bytes: Uint8Array, at: number): TextRequest {
   const flags = byteAt(bytes, at + 1);
   return {

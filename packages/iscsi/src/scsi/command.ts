@@ -34,6 +34,7 @@ export interface Command {
 /** Operation codes that stand for several commands, told apart by the service action (SPC-4 §4.2.5.1). */
 const WITH_SERVICE_ACTIONS: ReadonlySet<number> = new Set([0x5e, 0x5f, 0x9e, 0xa3]);
 
+/** Whether an operation code needs its service action to be a command. */
 export function hasServiceActions(opcode: number): boolean {
   return WITH_SERVICE_ACTIONS.has(opcode);
 }

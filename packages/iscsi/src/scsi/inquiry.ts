@@ -5,6 +5,7 @@ import type { Execution } from "./execution.ts";
 import { CheckCondition, SenseOf } from "./sense.ts";
 import { vitalProductData } from "./vital-product-data.ts";
 
+/** Operation code of INQUIRY, which is answered for every LUN (SPC-4 §6.6). */
 export const INQUIRY = 0x12;
 
 /** T10 vendor identification, product and revision, padded with blanks (SPC-4 §6.6.2). */
@@ -57,6 +58,7 @@ export function inquiryWithoutUnit(cdb: Uint8Array): Execution {
   return answer(bytes, u16At(cdb, 3));
 }
 
+/** INQUIRY (SPC-4 §6.6): standard data, or a page of vital product data. */
 export const INQUIRY_COMMAND: Command = {
   opcode: INQUIRY,
   access: "free",

@@ -126,6 +126,7 @@ export class PersistentReservations {
   }
 }
 
+/** The types that every registered port holds together, until the last of them is gone (SPC-4 §5.13.11). */
 export function isAllRegistrants(type: ReservationType): boolean {
   return (
     type === ReservationType.writeExclusiveAllRegistrants || type === ReservationType.exclusiveAccessAllRegistrants

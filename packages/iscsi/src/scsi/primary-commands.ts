@@ -6,10 +6,12 @@ import { BLOCK_BYTES } from "./logical-unit.ts";
 import { CheckCondition, encodeSense, SenseOf } from "./sense.ts";
 
 const TEST_UNIT_READY = 0x00;
+/** Operation code of REQUEST SENSE, which is answered for every LUN (SPC-4 §6.39). */
 export const REQUEST_SENSE = 0x03;
 const START_STOP_UNIT = 0x1b;
 const PREVENT_ALLOW_MEDIUM_REMOVAL = 0x1e;
 const READ_CAPACITY_10 = 0x25;
+/** Operation code of REPORT LUNS, which is answered for every LUN (SPC-4 §6.33). */
 export const REPORT_LUNS = 0xa0;
 const READ_CAPACITY_16 = { opcode: 0x9e, serviceAction: 0x10 };
 const REPORT_TARGET_PORT_GROUPS = { opcode: 0xa3, serviceAction: 0x0a };

@@ -6,4 +6,5 @@ export const ScsiStatus = {
   reservationConflict: 0x18,
   taskSetFull: 0x28,
 } as const;
+/** One of the values of `ScsiStatus`. */
 export type ScsiStatus = (typeof ScsiStatus)[keyof typeof ScsiStatus];
