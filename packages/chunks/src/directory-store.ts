@@ -20,6 +20,8 @@ import { verifyStore } from "./verify-store.ts";
 export interface DirectoryStoreOptions {
   /** Threads that hash, compress and verify. Default 2. */
   readonly threads?: number;
+  /** Threads shared with other stores instead, not ended by `close`. */
+  readonly pool?: CodecPool;
   /** Plain chunks kept in memory, in bytes. Default 64 MiB. */
   readonly cacheBytes?: number;
   /** The file system, for tests. Default: `node:fs` below the directory. */
@@ -39,12 +41,14 @@ export class DirectoryStore implements Store.ImageStore, AsyncDisposable {
   readonly #core: StoreCore;
   readonly #cache: ChunkCache;
   readonly #reading = new Map<Digest, Promise<Uint8Array>>();
+  readonly #ownsPool: boolean;
   readonly #operations = new Set<Promise<unknown>>();
 
   private constructor(core: StoreCore, problems: readonly StoreProblem[], options: DirectoryStoreOptions) {
     this.#core = core;
     this.problems = problems;
     this.#cache = new ChunkCache(options.cacheBytes ?? DEFAULT_CACHE_BYTES);
+    this.#ownsPool = options.pool === undefined;
   }
 
   /**
@@ -53,7 +57,7 @@ export class DirectoryStore implements Store.ImageStore, AsyncDisposable {
    */
   static async open(directory: string, options: DirectoryStoreOptions = {}): Promise<DirectoryStore> {
     const files = options.files ?? new NodeFiles(directory);
-    const pool = new CodecPool(options.threads ?? DEFAULT_THREADS);
+    const pool = options.pool ?? new CodecPool(options.threads ?? DEFAULT_THREADS);
     const core = new StoreCore(files, pool);
     const problems = await openStore(core);
     return new DirectoryStore(core, problems, options);
@@ -125,7 +129,7 @@ export class DirectoryStore implements Store.ImageStore, AsyncDisposable {
   /** Ends threads and closes files. Operations under way fail with `closed`, and have cleaned up when this resolves. Idempotent. */
   async close(): Promise<void> {
     this.#core.beginClosing();
-    await this.#core.pool.close();
+    if (this.#ownsPool) await this.#core.pool.close();
     await Promise.allSettled(this.#operations);
     await this.#core.files.close();
   }

@@ -3,7 +3,7 @@ import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { parsePartitionTable } from "../src/index.ts";
+import { parsePartitionTable } from "../src/partitions.ts";
 
 const hasSfdisk = spawnSync("sfdisk", ["--version"]).status === 0;
 if (!hasSfdisk && process.env["CI"] !== undefined) throw new Error("needs sfdisk (Debian package fdisk)");

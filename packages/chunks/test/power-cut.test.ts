@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { CodecPool, DirectoryStore } from "../src/index.ts";
+import { DirectoryStore } from "../src/index.ts";
+import { CodecPool } from "../src/pool-worker.ts";
 import type { Digest } from "../src/index.ts";
 import { makeImage, readBack, seededRandom, sourceOf } from "../src/testing/index.ts";
 import type { ImagePart } from "../src/testing/index.ts";

@@ -14,7 +14,7 @@ import { newRoutes } from "./route-parts.ts";
 import { statusRoutes } from "./status-routes.ts";
 
 /** Where the API is under the server's address. */
-export const API_BASE_PATH: string = "/api/v1";
+const API_BASE_PATH: string = "/api/v1";
 
 const uploadPath = /^\/api\/v1\/images\/[^/]+\/versions$/;
 

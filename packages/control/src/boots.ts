@@ -5,6 +5,7 @@ import {
   disklessScript,
   handoverScript,
   localScript,
+  MAX_MENU_ENTRIES,
   menuScript,
   type NextStep,
   type NextStepInput,

@@ -1,4 +1,4 @@
-export { API_BASE_PATH, createApiApp } from "./api-app.ts";
+export { createApiApp } from "./api-app.ts";
 export { type BootAppDeps, type BootBindings, createBootApp } from "./boot-app.ts";
 export { type BootTarget, formatBootTarget, parseBootTarget } from "./boot-target.ts";
 export type { Boots, BootNetwork, ScriptRequest } from "./boots.ts";
