@@ -40,30 +40,33 @@ test("50 initiators read one image, each the right bytes, while two more images 
   for (const added of await Promise.all(others)) expect(added).toMatchObject({ code: 0 });
 });
 
-test("garbage on every port is counted, and the honest client between is served", async () => {
-  await ingot("image", "add", "lab", image, "--data", data);
-  await using server = await ServerProcess.start(data, ...PORTS, "--interface", "lo", "--dhcp", "proxy");
-  const api = new ServerApi(server);
-  const url = await api.addMachine(1, { image: "lab" });
-  const udp = createSocket("udp4");
-  for (let round = 0; round < 200; round++) {
-    for (const port of [67, 4011, 69]) udp.send(randomBytes(1 + round * 3), port, "127.0.0.1");
-    const tcp = connect(3260, "127.0.0.78", () => tcp.end(randomBytes(48 + round)));
-    tcp.on("error", () => undefined);
-  }
-  const compared = await run("qemu-img", ["compare", "-f", "raw", "-F", "raw", image, url]);
-  expect(compared.stdout).toContain("Images are identical");
-  udp.close();
-  const fetched = await run("curl", [
-    "-sS",
-    "tftp://127.0.0.1/undionly.kpxe",
-    "--max-time",
-    "20",
-    "-o",
-    join(folder, "undionly.kpxe"),
-  ]);
-  expect(fetched).toMatchObject({ code: 0 });
-  expect(readFileSync(join(folder, "undionly.kpxe"))).toEqual(readFileSync("/usr/lib/ipxe/undionly.kpxe"));
-  expect(await api.detailOf("proxydhcp")).toMatch(/[1-9]\d* malformed/);
-  expect(server.child.exitCode).toBeNull();
-});
+test.each([
+  ["proxydhcp", ["--dhcp", "proxy"], [67, 4011]],
+  ["dhcp", ["--dhcp", "full", "--dhcp-range", "127.0.0.100-127.0.0.199"], [67]],
+] as const)(
+  "garbage on every port is counted (%s), and the honest client between is served",
+  async (dhcp, options, ports) => {
+    await ingot("image", "add", "lab", image, "--data", data);
+    await using server = await ServerProcess.start(data, ...PORTS, "--interface", "lo", ...options);
+    const api = new ServerApi(server);
+    const url = await api.addMachine(1, { image: "lab" });
+    const udp = createSocket("udp4");
+    for (let round = 0; round < 200; round++) {
+      for (const port of [...ports, 69]) udp.send(randomBytes(1 + round * 3), port, "127.0.0.1");
+      const tcp = connect(3260, "127.0.0.78", () => tcp.end(randomBytes(48 + round)));
+      tcp.on("error", () => undefined);
+    }
+    const compared = await run("qemu-img", ["compare", "-f", "raw", "-F", "raw", image, url]);
+    expect(compared.stdout).toContain("Images are identical");
+    udp.close();
+    const fetched = join(folder, "undionly.kpxe");
+    const curl = await run("curl", ["-sS", "tftp://127.0.0.1/undionly.kpxe", "--max-time", "20", "-o", fetched]);
+    expect(curl).toMatchObject({ code: 0 });
+    expect(readFileSync(fetched)).toEqual(readFileSync("/usr/lib/ipxe/undionly.kpxe"));
+    for (const service of [dhcp, "tftp", "iscsi"])
+      expect(await api.detailOf(service), service).toMatch(/\b[1-9]\d* malformed/);
+    expect(await api.detailOf("tftp")).toMatch(/^1 files sent/);
+    expect(await api.detailOf("iscsi")).toMatch(/\b[1-9]\d* logins/);
+    expect(server.child.exitCode).toBeNull();
+  },
+);
