@@ -5,6 +5,7 @@ import { MAX_CHUNK_BYTES, MAX_PACK_BYTES, MAX_PACK_ENTRIES, SECTOR_BYTES } from 
 
 /** How a chunk's bytes stand in a pack. */
 export const Codec = { stored: 0, zstd: 1 } as const;
+/** One of the values of `Codec`. */
 export type Codec = (typeof Codec)[keyof typeof Codec];
 
 /** One line of a pack's table: a chunk and how it is stored. */

@@ -10,6 +10,7 @@ export const MessageType = {
   inform: 8,
 } as const;
 
+/** One of the values of `MessageType`. */
 export type MessageType = (typeof MessageType)[keyof typeof MessageType];
 
 const NAMES: ReadonlyMap<number, string> = new Map(Object.entries(MessageType).map(([name, code]) => [code, name]));

@@ -39,6 +39,7 @@ export const OptionCode = {
   end: 255,
 } as const;
 
+/** One of the values of `OptionCode`. */
 export type OptionCode = (typeof OptionCode)[keyof typeof OptionCode];
 
 const NAMES: ReadonlyMap<number, string> = new Map(Object.entries(OptionCode).map(([name, code]) => [code, name]));

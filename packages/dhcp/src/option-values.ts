@@ -49,14 +49,17 @@ export function readTextOption(options: OptionMap, code: number): string | undef
   });
 }
 
+/** The value of an option that is one byte. */
 export function u8Value(value: number): Uint8Array {
   return new Writer(1).u8(value).finish();
 }
 
+/** The value of an option that is an unsigned 32-bit number: seconds, for example. */
 export function u32Value(value: number): Uint8Array {
   return new Writer(4).u32(value).finish();
 }
 
+/** The value of an option that is one address or a list of them. */
 export function ipv4Value(...addresses: readonly Ipv4[]): Uint8Array {
   return concatBytes(addresses.map(ipv4ToBytes));
 }

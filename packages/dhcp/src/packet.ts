@@ -8,6 +8,7 @@ import type { OptionMap, OptionPart } from "./options.ts";
 
 /** Direction of a message (RFC 2131 §2, figure 1). */
 export const Op = { bootRequest: 1, bootReply: 2 } as const;
+/** One of the values of `Op`. */
 export type Op = (typeof Op)[keyof typeof Op];
 
 /** Hardware type of Ethernet, the only one whose `chaddr` is read as a MAC address (IANA "Hardware Types"). */

@@ -48,6 +48,7 @@ export interface ProxyServerOptions extends ServerOptionsBase {
   readonly mode: "proxy";
 }
 
+/** How to start a server, in one of its two modes. */
 export type DhcpServerOptions = FullServerOptions | ProxyServerOptions;
 
 /** What came in and what went out since the start. */

@@ -79,6 +79,7 @@ function nameOfSubnet(subnet: SubnetConfig): string {
   return `${networkAddressOf(subnet.network)}/${subnet.network.prefixLength}`;
 }
 
+/** Whether an address is in the range, both ends included. */
 export function rangeContains(range: AddressRange, address: Ipv4): boolean {
   const value = ipv4ToNumber(address);
   return value >= ipv4ToNumber(range.first) && value <= ipv4ToNumber(range.last);

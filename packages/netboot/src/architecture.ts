@@ -15,6 +15,7 @@ export const Architecture = {
   httpBios: 20,
 } as const;
 
+/** One of the values of `Architecture`. */
 export type Architecture = (typeof Architecture)[keyof typeof Architecture];
 
 /** What an architecture number says about the machine. */

@@ -37,6 +37,7 @@ export const InitiatorOpcode = {
   logout: 0x06,
   snack: 0x10,
 } as const;
+/** One of the values of `InitiatorOpcode`. */
 export type InitiatorOpcode = (typeof InitiatorOpcode)[keyof typeof InitiatorOpcode];
 
 /** PDU types that a target sends (RFC 7143 §11.2.1.2). */
@@ -52,6 +53,7 @@ export const TargetOpcode = {
   asyncMessage: 0x32,
   reject: 0x3f,
 } as const;
+/** One of the values of `TargetOpcode`. */
 export type TargetOpcode = (typeof TargetOpcode)[keyof typeof TargetOpcode];
 
 /** The opcode without the immediate bit. */

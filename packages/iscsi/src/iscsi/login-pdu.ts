@@ -5,6 +5,7 @@ import type { Sequence } from "./bhs.ts";
 
 /** Stages of a login (RFC 7143 §11.12.3). */
 export const Stage = { security: 0, operational: 1, fullFeature: 3 } as const;
+/** One of the values of `Stage`. */
 export type Stage = (typeof Stage)[keyof typeof Stage];
 
 const TRANSIT = 0x80;
@@ -103,6 +104,7 @@ export const LoginStatus = {
   serviceUnavailable: 0x0301,
   outOfResources: 0x0302,
 } as const;
+/** One of the values of `LoginStatus`. */
 export type LoginStatus = (typeof LoginStatus)[keyof typeof LoginStatus];
 
 /** The status's name for logs and events. */

@@ -4,10 +4,12 @@ import type { Sequence } from "./bhs.ts";
 
 /** Why an initiator logs out (RFC 7143 §11.14.1). */
 export const LogoutReason = { closeSession: 0, closeConnection: 1, removeForRecovery: 2 } as const;
+/** One of the values of `LogoutReason`. */
 export type LogoutReason = (typeof LogoutReason)[keyof typeof LogoutReason];
 
 /** Answers (RFC 7143 §11.15.1). */
 export const LogoutResult = { closed: 0, cidNotFound: 1, recoveryNotSupported: 2, cleanupFailed: 3 } as const;
+/** One of the values of `LogoutResult`. */
 export type LogoutResult = (typeof LogoutResult)[keyof typeof LogoutResult];
 
 /**

@@ -13,6 +13,7 @@ export const RejectReason = {
   longOperation: 0x0a,
   negotiationReset: 0x0b,
 } as const;
+/** One of the values of `RejectReason`. */
 export type RejectReason = (typeof RejectReason)[keyof typeof RejectReason];
 
 /** Bytes of the data segment: the header of the PDU that was rejected. */

@@ -13,6 +13,7 @@ export const TaskManagementFunction = {
   targetColdReset: 7,
   taskReassign: 8,
 } as const;
+/** One of the values of `TaskManagementFunction`. */
 export type TaskManagementFunction = (typeof TaskManagementFunction)[keyof typeof TaskManagementFunction];
 
 /** Answers (RFC 7143 §11.6.1). */
@@ -24,6 +25,7 @@ export const TaskManagementResult = {
   notSupported: 5,
   rejected: 255,
 } as const;
+/** One of the values of `TaskManagementResult`. */
 export type TaskManagementResult = (typeof TaskManagementResult)[keyof typeof TaskManagementResult];
 
 /**

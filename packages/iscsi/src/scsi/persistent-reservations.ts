@@ -10,6 +10,7 @@ export const ReservationType = {
   writeExclusiveAllRegistrants: 7,
   exclusiveAccessAllRegistrants: 8,
 } as const;
+/** One of the values of `ReservationType`. */
 export type ReservationType = (typeof ReservationType)[keyof typeof ReservationType];
 
 /** Whether the number names a type. */
