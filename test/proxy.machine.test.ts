@@ -44,6 +44,8 @@ describe("beside a dnsmasq on another host that only leases addresses", () => {
     await classroom.ingot("group", "set", "room", "--plan", "diskless", "--image", "debian-demo", "--mode", "reset");
     for (const { name, mac } of [BIOS, UEFI])
       await classroom.ingot("machine", "add", "--name", name, "--mac", mac, "--group", "room");
+    // The demo shows it the other way round.
+    await classroom.ingot("machine", "set", BIOS.name, "--mode", "persistent");
   });
 
   afterAll(async () => {
@@ -76,7 +78,7 @@ describe("beside a dnsmasq on another host that only leases addresses", () => {
     }
   }
 
-  test("BIOS and UEFI machines reach the login prompt with dnsmasq's address and Ingot's disk", async () => {
+  test("BIOS and UEFI machines reach the login prompt with dnsmasq's address and Ingot's disk; persistent keeps, reset forgets", async () => {
     const machines = await Promise.all([BIOS, UEFI].map((seat) => classroom.powerOn(seat)));
     await Promise.all([
       ...machines.map((machine) => machine.login({ timeoutMs: 400_000 })),
@@ -94,6 +96,14 @@ describe("beside a dnsmasq on another host that only leases addresses", () => {
       const disk = await classroom.api.get<Disk>(`/api/v1/disks/${machine.name}`);
       expect(disk.sessions.length).toBeGreaterThan(0);
       expect(disk.overlayBytes).toBeGreaterThan(0);
+      await machine.runCommand("echo kept >/root/note && sync");
     }
+
+    await Promise.all(machines.map((machine) => machine.powerOff()));
+    const again = await Promise.all([BIOS, UEFI].map((seat) => classroom.powerOn(seat)));
+    await Promise.all(again.map((machine) => machine.login({ timeoutMs: 400_000 })));
+    const [bios, uefi] = again;
+    expect(await bios?.runCommand("cat /root/note")).toBe("kept");
+    expect(await uefi?.runCommand("ls /root/note 2>&1 || true")).toMatch(/No such file/);
   });
 });
