@@ -22,6 +22,9 @@ export const EXIT_CODE_HELP = `
 Exit codes: 0 done, 1 a fault in ingot, 2 wrong usage, 3 surroundings (data directory, port, file, interface),
 4 refused (not found, in use, taken), 5 stored data damaged, 130 interrupted.`;
 
+/** What the chunk store and the disks say of stored content that cannot be trusted or is gone. */
+const DAMAGE_CODES: ReadonlySet<string> = new Set(["damaged", "damaged-map", "damaged-chunk", "missing"]);
+
 /** The exit code for an error, and whether it is ours (then its stack is worth showing). */
 export function exitCodeOf(error: unknown): { code: number; ours: boolean } {
   if (error instanceof ServerError) {
@@ -34,7 +37,7 @@ export function exitCodeOf(error: unknown): { code: number; ours: boolean } {
     return { code: error.code === "outOfSpace" ? ExitCode.surroundings : ExitCode.refused, ours: false };
   }
   if (error instanceof Error && error.name === "AbortError") return { code: ExitCode.interrupted, ours: false };
-  if (error instanceof Error && "code" in error && String(error.code).startsWith("damaged"))
+  if (error instanceof Error && "code" in error && DAMAGE_CODES.has(String(error.code)))
     return { code: ExitCode.damaged, ours: false };
   // The packages' own errors carry a code of a closed union and a message for people.
   if (error instanceof Error && "code" in error && error.name !== "TypeError")
