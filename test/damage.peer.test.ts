@@ -57,7 +57,7 @@ test("a damaged pack is named, gives an I/O error to who reads it and never wron
   await addImage("lab");
   const [damaged = ""] = stored("pack");
   const whole = await addImage("whole");
-  overwrite(damaged, 1 << 20, 65_536);
+  overwrite(damaged, 1000, 1000);
 
   await using server = await ServerProcess.start(data, ...PORTS);
   const api = new ServerApi(server);
