@@ -37,11 +37,7 @@ export interface HttpListener {
 
 /** Binds and serves; throws `ServerError` when the port cannot be had. Open streams are cut by `close`. */
 export async function listenHttp(options: HttpListenerOptions): Promise<HttpListener> {
-  const listener = getRequestListener(
-    (request, env) => options.handle(request, { address: peerOf(env) }),
-    // Uploads are read as they come; a client that goes away must end its request's signal.
-    { overrideGlobalObjects: false },
-  );
+  const listener = getRequestListener((request, env) => options.handle(request, { address: peerOf(env) }));
   const timeouts = options.longRequests ? { requestTimeout: 0 } : { requestTimeout: REQUEST_TIMEOUT_MS };
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, ...timeouts }, (incoming, outgoing) => {
     void listener(incoming, outgoing);
