@@ -80,7 +80,7 @@ async function demonstrate(options: DemoOptions, tell: Narrator, stopping: Abort
       const settings = ["--plan", "diskless", "--image", IMAGE, "--mode", mode];
       await classroom.ingot("machine", "add", "--name", name, "--mac", mac, ...settings);
     }
-    void followBoots(classroom, tell, following.signal);
+    void followBoots(classroom, tell, AbortSignal.any([signal, following.signal]));
     await showBoots(classroom, tell, signal);
     if (!options.headless && !signal.aborted) {
       tell.heading(`Everything stays up for looking around: ${classroom.url}`);
