@@ -24,3 +24,8 @@ export class ServerError extends Error {
     this.code = code;
   }
 }
+
+/** What an error says; of anything else that was thrown, its text. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -2,6 +2,7 @@ import { styleText } from "node:util";
 import { CommanderError } from "commander";
 import { ExitCode, exitCodeOf } from "./cli/exit-codes.ts";
 import { buildProgram } from "./cli/program.ts";
+import { messageOf } from "./errors.ts";
 
 // What Ingot writes is for itself and its group: there are secrets among it.
 process.umask(0o027);
@@ -20,7 +21,7 @@ function report(error: unknown): number {
     return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
   }
   const { code, ours } = exitCodeOf(error);
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   if (process.argv.includes("--json")) {
     const named = error instanceof Error && "code" in error ? String(error.code) : "failure";
     printJson(named, message);

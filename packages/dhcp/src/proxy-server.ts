@@ -2,7 +2,7 @@ import type { Ipv4 } from "@ingot/wire";
 import { bootFieldsOf } from "./boot-answer.ts";
 import type { DecideBoot } from "./boot-answer.ts";
 import { bootClassOf, bootFactsOf } from "./boot-facts.ts";
-import type { Decision } from "./decision.ts";
+import type { Decision, Reply } from "./decision.ts";
 import { deliveryOf } from "./delivery.ts";
 import { eventBaseOf, ignored, messageTypeOf, refuseAtTheDoor } from "./ignore.ts";
 import { MessageType } from "./message-type.ts";
@@ -21,24 +21,12 @@ export interface ProxyDeps {
  * Throws `DecodeError` for a malformed message.
  */
 export function decideProxy(request: DhcpPacket, deps: ProxyDeps): Decision {
-  const refusal = refuseAtTheDoor(request);
-  if (refusal !== undefined) return refusal;
-  const type = messageTypeOf(request);
-  if (type !== MessageType.discover) return ignored(request, type, "unexpected-message-type");
-  const facts = bootFactsOf(request);
-  const bootClass = bootClassOf(facts);
-  if (bootClass === undefined) return ignored(request, type, "not-a-boot-client");
-  const boot = deps.decideBoot(facts);
-  if (boot === undefined) return ignored(request, type, "no-boot-answer");
-  const packet = replyTo(request, {
+  return decideBootReply(request, deps, {
+    kind: "proxy-offer",
+    asks: (type) => type === MessageType.discover,
     type: MessageType.offer,
-    serverAddress: deps.serverAddress,
-    ...bootFieldsOf(boot, request, bootClass, "proxy-offer"),
+    delivery: deliveryOf(request, MessageType.offer),
   });
-  return {
-    reply: { packet, delivery: deliveryOf(request, MessageType.offer), maxMessageBytes: maxMessageBytesOf(request) },
-    event: { ...eventBaseOf(request, type), kind: "proxy-offer", facts, boot },
-  };
 }
 
 /**
@@ -47,24 +35,40 @@ export function decideProxy(request: DhcpPacket, deps: ProxyDeps): Decision {
  * Throws `DecodeError` for a malformed message.
  */
 export function decideBootServer(request: DhcpPacket, deps: ProxyDeps): Decision {
+  return decideBootReply(request, deps, {
+    kind: "boot-server-ack",
+    // Firmware sends REQUEST; PXE 2.1 §2.2 also knows INFORM here.
+    asks: (type) => type === MessageType.request || type === MessageType.inform,
+    type: MessageType.ack,
+    delivery: "sender",
+  });
+}
+
+/** What tells the two ports apart: who is answered, with which message, and where to. */
+interface BootReply {
+  readonly kind: "proxy-offer" | "boot-server-ack";
+  readonly asks: (type: MessageType | undefined) => boolean;
+  readonly type: MessageType;
+  readonly delivery: Reply["delivery"];
+}
+
+function decideBootReply(request: DhcpPacket, deps: ProxyDeps, reply: BootReply): Decision {
   const refusal = refuseAtTheDoor(request);
   if (refusal !== undefined) return refusal;
   const type = messageTypeOf(request);
-  // Firmware sends REQUEST; PXE 2.1 §2.2 also knows INFORM here.
-  if (type !== MessageType.request && type !== MessageType.inform)
-    return ignored(request, type, "unexpected-message-type");
+  if (!reply.asks(type)) return ignored(request, type, "unexpected-message-type");
   const facts = bootFactsOf(request);
   const bootClass = bootClassOf(facts);
   if (bootClass === undefined) return ignored(request, type, "not-a-boot-client");
   const boot = deps.decideBoot(facts);
   if (boot === undefined) return ignored(request, type, "no-boot-answer");
   const packet = replyTo(request, {
-    type: MessageType.ack,
+    type: reply.type,
     serverAddress: deps.serverAddress,
-    ...bootFieldsOf(boot, request, bootClass, "boot-server-ack"),
+    ...bootFieldsOf(boot, request, bootClass, reply.kind),
   });
   return {
-    reply: { packet, delivery: "sender", maxMessageBytes: maxMessageBytesOf(request) },
-    event: { ...eventBaseOf(request, type), kind: "boot-server-ack", facts, boot },
+    reply: { packet, delivery: reply.delivery, maxMessageBytes: maxMessageBytesOf(request) },
+    event: { ...eventBaseOf(request, type), kind: reply.kind, facts, boot },
   };
 }

@@ -7,7 +7,7 @@ import {
   type PatchMachine,
 } from "@ingot/api";
 import { Command, Option } from "commander";
-import { ServerError } from "../errors.ts";
+import { messageOf, ServerError } from "../errors.ts";
 import type { CommonOptions } from "./common-options.ts";
 import { connect } from "./connection.ts";
 import { formatAgo, formatBytes, formatFacts, formatTable, processOutput } from "./output.ts";
@@ -130,11 +130,9 @@ function chapOf(options: MachineOptions): CreateMachine["chap"] {
   try {
     return { user, secret: readFileSync(file, "utf8").replace(/\r?\n$/, "") };
   } catch (error) {
-    throw new ServerError(
-      "data-directory",
-      `--chap-secret-file ${file}: cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-      { cause: error },
-    );
+    throw new ServerError("data-directory", `--chap-secret-file ${file}: cannot be read: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 }
 

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { parse } from "yaml";
-import { ServerError } from "../errors.ts";
+import { messageOf, ServerError } from "../errors.ts";
 import { SERVE_OPTION_NAMES, type RawServeOptions, type ServeOptionName } from "./serve-config.ts";
 
 /** Where `serve` looks for its file when neither `--config` nor `INGOT_CONFIG` names one. */
@@ -46,11 +46,7 @@ function fromFile(named: string | undefined): RawServeOptions {
   try {
     content = parse(readFileSync(path, "utf8"));
   } catch (error) {
-    throw new ServerError(
-      "config-invalid",
-      `${path}: cannot be read as YAML: ${error instanceof Error ? error.message : String(error)}`,
-      { cause: error },
-    );
+    throw new ServerError("config-invalid", `${path}: cannot be read as YAML: ${messageOf(error)}`, { cause: error });
   }
   if (content === null) return {};
   if (typeof content !== "object" || Array.isArray(content)) {

@@ -14,7 +14,7 @@ import { homedir } from "node:os";
 import { basename, join } from "node:path";
 import { lockFile, type FileLock } from "@ingot/linux";
 import { z } from "zod";
-import { ServerError } from "../errors.ts";
+import { messageOf, ServerError } from "../errors.ts";
 
 /** Where everything lies below the data directory; docs/data-directory.md describes each. */
 export interface DataPaths {
@@ -146,8 +146,4 @@ const runningServer = z
 /** Takes away what a server wrote, also one that was killed and could not do it itself. */
 export function removeRunningServer(paths: DataPaths): void {
   rmSync(paths.server, { force: true });
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

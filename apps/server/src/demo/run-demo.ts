@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Disk, Machine as ApiMachine } from "@ingot/api";
 import type { Machine } from "@ingot/testkit/lab";
 import { formatBytes } from "../cli/output.ts";
-import { ServerError } from "../errors.ts";
+import { messageOf, ServerError } from "../errors.ts";
 import { cacheDirectory } from "./cache-directory.ts";
 import { Classroom, FULL_DHCP, type Seat } from "./classroom.ts";
 import { buildGoldenImage } from "./golden-image/index.ts";
@@ -177,7 +177,6 @@ async function followBoots(classroom: Classroom, tell: Narrator, signal: AbortSi
   try {
     for await (const message of readLiveStream(classroom.url, signal)) tell.follow(message);
   } catch (error) {
-    if (!signal.aborted)
-      tell.remark(`the live stream broke: ${error instanceof Error ? error.message : String(error)}`);
+    if (!signal.aborted) tell.remark(`the live stream broke: ${messageOf(error)}`);
   }
 }

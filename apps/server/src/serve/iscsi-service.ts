@@ -1,6 +1,7 @@
 import { IscsiError, nameOfLoginStatus, TargetServer, type IscsiEvent } from "@ingot/iscsi";
 import type { Logger } from "pino";
 import { diskDirectory } from "../disks/iscsi-directory.ts";
+import { messageOf } from "../errors.ts";
 import { ready, type ServiceContext } from "./service-context.ts";
 import { listenError } from "./listen-error.ts";
 
@@ -14,9 +15,8 @@ export async function startIscsi(context: ServiceContext): Promise<void> {
     onError: (error) => log.error({ err: error }, "a disk could not be opened"),
     onDiskFailure(machineId, error) {
       log.error({ machine: machineId, err: error }, "I/O error");
-      const reason = error instanceof Error ? error.message : String(error);
       disks
-        .recordFailure(machineId, reason)
+        .recordFailure(machineId, messageOf(error))
         .catch((failure: unknown) => log.error({ err: failure }, "the failure could not be recorded"));
     },
   });

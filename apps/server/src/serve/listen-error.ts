@@ -1,4 +1,4 @@
-import { ServerError } from "../errors.ts";
+import { messageOf, ServerError } from "../errors.ts";
 
 /**
  * Turns the system's refusal of a port into a sentence that names the port and what to do.
@@ -32,9 +32,5 @@ export function listenError(
       cause: error,
     });
   }
-  return new ServerError(
-    "interface",
-    `${where} cannot be bound: ${error instanceof Error ? error.message : String(error)}`,
-    { cause: error },
-  );
+  return new ServerError("interface", `${where} cannot be bound: ${messageOf(error)}`, { cause: error });
 }
