@@ -14,5 +14,6 @@ export type { Inventory } from "./inventory.ts";
 export type { MachineFacts } from "./machine-facts.ts";
 export type { GuardOptions } from "./request-guard.ts";
 export type { SessionHandle } from "./session-registry.ts";
+export type { SessionReport } from "./session-report.ts";
 export { openSqlite } from "./sqlite-file.ts";
 export type { Database } from "./tables.ts";
