@@ -39,6 +39,14 @@ export type RefusalReason =
   /** Something of ours broke. */
   | "failed";
 
+/** Where a disk's persistent reservations are kept, so that they survive power loss (APTPL, SPC-4 §5.13.2). */
+export interface ReservationStore {
+  /** What was saved last, or nothing. Rejects when it cannot be read: the login is then refused, for who may write is unknown. */
+  load(): Promise<Uint8Array | undefined>;
+  /** Replaces what was saved: after it resolves, a power cut leaves `bytes`; one before that leaves the old or the new whole. */
+  save(bytes: Uint8Array): Promise<void>;
+}
+
 /** What a target name leads to. */
 export type Resolution =
   | {
@@ -53,6 +61,8 @@ export type Resolution =
       readonly writeCache?: boolean;
       /** Tell initiators to prefer whole 4 KiB writes (default 4096). */
       readonly physicalBlockBytes?: 512 | 4096;
+      /** Keeps persistent reservations through power loss; without it a server's end is theirs too. */
+      readonly reservations?: ReservationStore;
       /** The session is over and touches the device no more; called exactly once. */
       closed?(counters: SessionCounters): void | Promise<void>;
     }

@@ -3,6 +3,7 @@ export type {
   DiscoveredTarget,
   LoginParties,
   RefusalReason,
+  ReservationStore,
   Resolution,
   TargetDirectory,
   TargetLogin,
