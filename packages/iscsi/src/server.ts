@@ -3,6 +3,7 @@ import { createServer } from "node:net";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { IscsiError } from "./errors.ts";
 import { BufferPool } from "./iscsi/buffer-pool.ts";
+import { BusyPoll } from "./iscsi/busy-poll.ts";
 import { Connection } from "./iscsi/connection.ts";
 import type { Transport } from "./iscsi/output.ts";
 import type { SessionInfo } from "./iscsi/session-info.ts";
@@ -49,6 +50,7 @@ export class TargetServer {
     const target = new Target({
       directory: options.directory,
       pool: new BufferPool(),
+      busyPoll: new BusyPoll({ now: () => performance.now(), soon: (callback) => setImmediate(callback) }),
       random: (length) => randomBytes(length),
       now: () => Date.now(),
       report: (event) => options.onEvent?.(event),

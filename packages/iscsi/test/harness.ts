@@ -1,6 +1,7 @@
 import { concatBytes } from "@ingot/wire";
 import { expect } from "vitest";
 import { BufferPool } from "../src/iscsi/buffer-pool.ts";
+import { BusyPoll } from "../src/iscsi/busy-poll.ts";
 import { Connection } from "../src/iscsi/connection.ts";
 import type { Transport } from "../src/iscsi/output.ts";
 import { Target } from "../src/iscsi/target.ts";
@@ -87,6 +88,8 @@ export class Harness {
         ...options.directory,
       },
       pool: new BufferPool(),
+      // Nothing sleeps here that would have to be kept awake.
+      busyPoll: new BusyPoll({ now: () => 0, soon: () => undefined }),
       random: (length) => new Uint8Array(length).fill(0x5a),
       now: () => 1_700_000_000_000,
       report: (event) => void this.events.push(event),

@@ -67,8 +67,15 @@ export class Connection {
   /** Takes bytes from the socket. What is wrong with them ends this connection and no other. */
   receive(chunk: Uint8Array): void {
     if (this.#closed) return;
-    if (this.#info !== undefined) this.#target.touch(this.#info);
+    if (this.#info === undefined) {
+      this.#guard(() => this.#framer.push(chunk));
+      return;
+    }
+    this.#target.touch(this.#info);
+    const before = commandsOf(this.#info);
     this.#guard(() => this.#framer.push(chunk));
+    if (commandsOf(this.#info) - before === 1 && this.#session?.isIdle === true) this.#target.busyPoll.answered(this);
+    else this.#target.busyPoll.stop();
   }
 
   /**
@@ -228,4 +235,8 @@ export class Connection {
       if (!this.#framer.stopped) this.#transport.resumeReading();
     });
   }
+}
+
+function commandsOf({ counters }: SessionInfo): number {
+  return counters.readCommands + counters.writeCommands + counters.otherCommands;
 }

@@ -99,6 +99,11 @@ export class Session implements TaskHost {
     return this.#pinged;
   }
 
+  /** Whether every command is answered. */
+  get isIdle(): boolean {
+    return this.#tasks.size === 0;
+  }
+
   /** Takes one PDU. Returns false when no more should come for now. Throws `IscsiError` to end the connection. */
   receive(pdu: FramedPdu): boolean {
     if (this.#over) return false;

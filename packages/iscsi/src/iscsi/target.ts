@@ -4,6 +4,7 @@ import type { Nexus } from "../scsi/logical-unit.ts";
 import { MAX_SESSIONS_PER_TARGET } from "../limits.ts";
 import type { LoginParties, RefusalReason, Resolution, TargetDirectory, TargetLogin } from "../directory.ts";
 import type { BufferPool } from "./buffer-pool.ts";
+import type { BusyPoll } from "./busy-poll.ts";
 import type { Connection } from "./connection.ts";
 import { LoginFailure } from "./login-failure.ts";
 import { LoginStatus } from "./login-pdu.ts";
@@ -53,6 +54,7 @@ export interface LoginCounters {
 export interface TargetDeps {
   readonly directory: TargetDirectory;
   readonly pool: BufferPool;
+  readonly busyPoll: BusyPoll;
   /** Cryptographically random bytes, for CHAP. */
   random(length: number): Uint8Array;
   /** Milliseconds since the epoch. */
@@ -89,6 +91,7 @@ const STATUS_OF_REFUSAL: Readonly<Record<RefusalReason, LoginStatus>> = {
 export class Target {
   readonly directory: TargetDirectory;
   readonly pool: BufferPool;
+  readonly busyPoll: BusyPoll;
   readonly random: (length: number) => Uint8Array;
   readonly now: () => number;
   readonly #counts = { logins: 0, refusedLogins: 0, malformed: 0, failed: 0 };
@@ -104,6 +107,7 @@ export class Target {
   constructor(deps: TargetDeps) {
     this.directory = deps.directory;
     this.pool = deps.pool;
+    this.busyPoll = deps.busyPoll;
     this.random = (length) => deps.random(length);
     this.now = () => deps.now();
     this.#deps = deps;
