@@ -1,3 +1,4 @@
+export { duplicateDescriptor } from "./descriptor.ts";
 export { SystemCallError } from "./errors.ts";
 export { openRawIcmp6Socket } from "./icmp6-socket.ts";
 export type { Icmp6Packet, Icmp6Socket, Icmp6SocketOptions } from "./icmp6-socket.ts";

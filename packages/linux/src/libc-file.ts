@@ -8,6 +8,8 @@ interface Libc {
   readonly bind: (fd: number, address: Uint8Array, length: number) => number;
   readonly close: (fd: number) => number;
   readonly fallocate: (fd: number, mode: number, offset: bigint, length: bigint) => number;
+  /** The variant with an integer; its calling convention is that of a plain third argument on 64-bit Linux. */
+  readonly fcntl: (fd: number, command: number, argument: number) => number;
   readonly flock: (fd: number, operation: number) => number;
   /** `name` ends with a zero byte. */
   readonly if_nametoindex: (name: Uint8Array) => number;
@@ -50,6 +52,7 @@ function load(): Libc {
     bind: { return: "i32", arguments: ["i32", "buffer", "u32"] },
     close: { return: "i32", arguments: ["i32"] },
     fallocate: { return: "i32", arguments: ["i32", "i32", "i64", "i64"] },
+    fcntl: { return: "i32", arguments: ["i32", "i32", "i32"] },
     flock: { return: "i32", arguments: ["i32", "i32"] },
     if_nametoindex: { return: "u32", arguments: ["buffer"] },
     lseek: { return: "i64", arguments: ["i32", "i64", "i32"] },

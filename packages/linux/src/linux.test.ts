@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import {
+  duplicateDescriptor,
   lockFile,
   openRawIcmp6Socket,
   openUdpSocket,
@@ -41,6 +42,15 @@ test("data and holes of a sparse file are found", () => {
   expect(seekHole(fd, 1 << 20)).toBe((1 << 20) + 4096);
   expect(seekData(fd, (1 << 20) + 4096)).toBeUndefined();
   closeSync(fd);
+});
+
+test("a duplicated descriptor outlives the first one; one that is not open cannot be duplicated", () => {
+  const fd = openSync(join(dir, "file"), "w+");
+  const copy = duplicateDescriptor(fd);
+  closeSync(fd);
+  expect(writeSync(copy, new Uint8Array(3))).toBe(3);
+  closeSync(copy);
+  expect(() => duplicateDescriptor(copy)).toThrow(expect.objectContaining({ code: "EBADF" }));
 });
 
 test("a lock is exclusive until it is closed, and closing twice is harmless", () => {
