@@ -1,0 +1,112 @@
+import { randomBytes } from "node:crypto";
+import { Socket } from "node:net";
+import { BufferPool } from "./iscsi/buffer-pool.ts";
+import { BusyPoll } from "./iscsi/busy-poll.ts";
+import { Connection } from "./iscsi/connection.ts";
+import type { ConnectionAddresses } from "./iscsi/connection.ts";
+import type { SessionInfo } from "./iscsi/session-info.ts";
+import { Target } from "./iscsi/target.ts";
+import type { IscsiEvent, LoginCounters } from "./iscsi/target.ts";
+import { KEEP_ALIVE_DELAY_MS, LOGIN_TIMEOUT_MS, MAX_CONNECTIONS, MAX_CONNECTIONS_IN_LOGIN } from "./limits.ts";
+import type { TargetDirectory } from "./directory.ts";
+import { claim, type HandedConnection } from "./handed-connection.ts";
+import { SocketTransport } from "./transport-socket.ts";
+
+/** What came in since the start. */
+export interface TargetCounters extends LoginCounters {
+  /** TCP connections taken. */
+  readonly connections: number;
+  /** TCP connections dropped at once, because as many as may be are open or in login. */
+  readonly droppedConnections: number;
+}
+
+/** Whom a host works for. */
+export interface TargetHostOptions {
+  readonly directory: TargetDirectory;
+  /** Told of logins, refusals, ends and errors; must not throw. */
+  onEvent?(event: IscsiEvent): void;
+}
+
+/** A target on the connections it is given: all that a server is, but for listening. A thread has one. */
+export class TargetHost {
+  readonly #target: Target;
+  /** Every connection whose disk may still be in use. */
+  readonly #connections = new Set<Connection>();
+  #taken = 0;
+  #dropped = 0;
+  #closing: Promise<unknown> | undefined;
+
+  constructor(options: TargetHostOptions) {
+    this.#target = new Target({
+      directory: options.directory,
+      pool: new BufferPool(),
+      busyPoll: new BusyPoll({ now: () => performance.now(), soon: (callback) => setImmediate(callback) }),
+      random: (length) => randomBytes(length),
+      now: () => Date.now(),
+      report: (event) => options.onEvent?.(event),
+    });
+  }
+
+  /** The sessions there are; their counters are live. */
+  sessions(): SessionInfo[] {
+    return this.#target.sessions();
+  }
+
+  /** What came in since the start, refused and malformed included. */
+  get counters(): TargetCounters {
+    return { ...this.#target.counters, connections: this.#taken, droppedConnections: this.#dropped };
+  }
+
+  /** Passes an event of whoever listens to the same counters and the same listener. */
+  report(event: IscsiEvent): void {
+    this.#target.report(event);
+  }
+
+  /** Takes over a connection that another thread has accepted; nothing happens when that thread took it back before. */
+  take(handed: HandedConnection): void {
+    if (!claim(handed)) return;
+    const socket = new Socket({ fd: handed.fd, readable: true, writable: true });
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
+    this.accept(socket, handed, handed.received);
+  }
+
+  /** Serves a connection from its first byte on; `received` are bytes that were read from it already. */
+  accept(socket: Socket, addresses: ConnectionAddresses, received?: Uint8Array): void {
+    const inLogin = [...this.#connections].filter((connection) => !connection.isLoggedIn).length;
+    if (
+      this.#closing !== undefined ||
+      this.#connections.size >= MAX_CONNECTIONS ||
+      inLogin >= MAX_CONNECTIONS_IN_LOGIN
+    ) {
+      this.#dropped++;
+      socket.destroy();
+      return;
+    }
+    this.#taken++;
+    const { peerAddress, portal } = addresses;
+    const connection = new Connection(this.#target, new SocketTransport(socket), { peerAddress, portal });
+    this.#connections.add(connection);
+    const loginTimer = setTimeout(() => {
+      if (!connection.isLoggedIn) void connection.close("timeout");
+    }, LOGIN_TIMEOUT_MS);
+    socket.on("data", (chunk: Buffer) => connection.receive(chunk));
+    // The reason of a broken connection does not matter here: "close" follows, and the session ends as disconnected.
+    socket.on("error", () => undefined);
+    socket.on("close", () => {
+      clearTimeout(loginTimer);
+      // Until then `close` has to find it.
+      void connection.close("disconnected").finally(() => this.#connections.delete(connection));
+    });
+    if (received !== undefined) connection.receive(received);
+  }
+
+  /**
+   * Ends all sessions and takes no more. Resolves when every `closed` callback is done, those of connections that were ending by
+   * themselves and of logins that were opening their disk included. Idempotent.
+   */
+  async close(): Promise<void> {
+    this.#closing ??= Promise.all([...this.#connections].map((connection) => connection.close("shutdown")));
+    await this.#closing;
+  }
+}
