@@ -7,7 +7,7 @@
  * - `too-large`: a limit of `limits.ts` was passed.
  * - `unsupported`: a file of a format version this program does not know.
  * - `closed`: the store was closed.
- * - `io`: any other failure of the file system; `cause` holds it.
+ * - `io`: any other failure of the file system or of the network; `cause` holds it.
  */
 export type ChunkErrorCode =
   | "missing"

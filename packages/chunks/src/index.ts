@@ -6,6 +6,8 @@ export { ChunkError } from "./errors.ts";
 export type { ChunkErrorCode, ChunkErrorDetails } from "./errors.ts";
 export { ExtentMap } from "./extent.ts";
 export type { ChunkExtent, EmptyExtent, Extent } from "./extent.ts";
+export { HttpStore } from "./http-store.ts";
+export type { HttpStoreOptions } from "./http-store.ts";
 export { MemoryStore } from "./memory-store.ts";
 export { decodeManifest, encodeManifest, manifestIdOf } from "./manifest.ts";
 export type { Manifest } from "./manifest.ts";

@@ -53,3 +53,15 @@ export const MAX_PARTITION_NAME_BYTES = 216;
 
 /** How much of the start of an image is looked at for a partition table. */
 export const PARTITION_TABLE_WINDOW_BYTES: number = 1024 * 1024;
+
+/** Largest stretch of a pack that one HTTP request asks for; any single chunk fits. */
+export const MAX_HTTP_RANGE_BYTES: number = MAX_CHUNK_BYTES;
+
+/** Bytes of a pack that nobody wants and that are fetched all the same, to make one request of two. */
+export const MAX_HTTP_GAP_BYTES: number = 16 * 1024;
+
+/** Largest list of index segments that is read from a server. */
+export const MAX_HTTP_LISTING_BYTES: number = 256 * 1024;
+
+/** Most index segments that are read from one server: 16 TiB of chunks of average size. */
+export const MAX_HTTP_SEGMENTS = 64;

@@ -17,9 +17,14 @@ export async function readStoredManifest(core: StoreCore, id: Digest): Promise<M
     if (!isAbsent(cause)) throw storeError(cause, `reading manifest ${id}`, path);
     throw new ChunkError("missing", `manifest ${id}: not in this store`, { manifest: id, cause });
   }
+  return verifiedManifest(id, bytes, path);
+}
+
+/** The manifest that these bytes are, if they are what the id says. Throws `ChunkError` `damaged`. */
+export function verifiedManifest(id: Digest, bytes: Uint8Array, path: string): Manifest {
   const got = sha256(bytes);
   if (got !== id) {
-    throw new ChunkError("damaged", `manifest ${id}: the file's SHA-256 is ${got}`, { manifest: id, path });
+    throw new ChunkError("damaged", `manifest ${id}: its SHA-256 is ${got}`, { manifest: id, path });
   }
   try {
     return decodeManifest(bytes);

@@ -11,7 +11,10 @@ import type { StoreCore } from "./store-core.ts";
 import type { StoreFiles } from "./store-files.ts";
 
 /** Reads one segment: what it says, or why it is damaged. Throws `ChunkError` `unsupported` for a version of the future. */
-export async function readSegment(files: StoreFiles, name: Digest): Promise<IndexSegment | { damage: string }> {
+export async function readSegment(
+  files: Pick<StoreFiles, "read">,
+  name: Digest,
+): Promise<IndexSegment | { damage: string }> {
   const bytes = await files.read(segmentPath(name));
   const got = sha256(bytes);
   if (got !== name) return { damage: `its SHA-256 is ${got}` };
