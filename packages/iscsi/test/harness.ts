@@ -61,6 +61,8 @@ export class MemoryTransport implements Transport {
 export class Harness {
   readonly events: IscsiEvent[] = [];
   readonly closed: string[] = [];
+  /** What the target's clock shows. */
+  elapsedMs = 0;
   readonly target: Target;
 
   constructor(
@@ -92,6 +94,7 @@ export class Harness {
       busyPoll: new BusyPoll({ now: () => 0, soon: () => undefined }),
       random: (length) => new Uint8Array(length).fill(0x5a),
       now: () => 1_700_000_000_000,
+      elapsedMs: () => this.elapsedMs,
       report: (event) => void this.events.push(event),
     });
   }

@@ -190,6 +190,7 @@ export class Connection {
       pool: this.#target.pool,
       parameters,
       counters,
+      elapsedMs: this.#target.elapsedMs,
       cid: request.cid,
       discovery: new Discovery({
         portal: parties.portal,

@@ -1,3 +1,4 @@
+import { emptyHistogram } from "./latency.ts";
 import type { SessionParameters } from "./negotiation.ts";
 
 /** What a session has done so far; the object lives as long as the session and changes with it. */
@@ -9,8 +10,16 @@ export interface SessionCounters {
   readCommands: number;
   writeCommands: number;
   otherCommands: number;
-  /** Commands that ended with another status than GOOD. */
+  /** Commands that ended with another status than GOOD, and not only to tell of a unit attention. */
   failedCommands: number;
+  /** Commands that have come and are not answered yet; as of the last call of `sessions()`. */
+  openCommands: number;
+  /** Bytes of answers that the network has not taken yet; as of the last call of `sessions()`. */
+  queuedOutputBytes: number;
+  /** Sampled reads by how long they took (see `countLatency`): from the arrival of the command to its answer being ready to be sent. */
+  readLatency: number[];
+  /** Sampled writes, as `readLatency`. */
+  writeLatency: number[];
   /** Milliseconds since the epoch of the last bytes received. */
   lastActivityMs: number;
 }
@@ -40,6 +49,10 @@ export function zeroCounters(nowMs: number): SessionCounters {
     writeCommands: 0,
     otherCommands: 0,
     failedCommands: 0,
+    openCommands: 0,
+    queuedOutputBytes: 0,
+    readLatency: emptyHistogram(),
+    writeLatency: emptyHistogram(),
     lastActivityMs: nowMs,
   };
 }

@@ -3,6 +3,7 @@ import { Harness, INITIATOR_NAME, pattern, read10, READS, write10, WRITES } from
 import { pdu, text } from "../../test/initiator.ts";
 import { MemoryDevice } from "../../test/memory-device.ts";
 import { SlowDevice } from "../../test/slow-device.ts";
+import { LATENCY_SAMPLE_EVERY, emptyHistogram } from "./latency.ts";
 
 const OTHER_ISID = { word8: [0x40, 0, 0, 2, 0, 0, 0, 0] };
 const good = { opcode: 0x21, flags: 0x80, words: [0, 0, 0] };
@@ -269,6 +270,58 @@ test("counters follow what a session does", async () => {
     writeCommands: 1,
     otherCommands: 2,
     failedCommands: 1,
+    openCommands: 0,
+    queuedOutputBytes: 0,
+    readLatency: emptyHistogram(),
+    writeLatency: emptyHistogram(),
     lastActivityMs: 1_700_000_000_000,
   });
+});
+
+test("one read and write of sixteen is timed from its arrival to its answer", async () => {
+  const device = new SlowDevice(1_048_576);
+  const harness = new Harness({ device });
+  const connection = await harness.login();
+  for (let i = 1; i < LATENCY_SAMPLE_EVERY; i++) connection.command(read10(0, 1), { flags: READS, expected: 512 });
+  device.go();
+  await connection.receive();
+  connection.command(read10(0, 1), { flags: READS, expected: 512 });
+  harness.elapsedMs = 3;
+  device.go();
+  await connection.receive();
+  for (let i = 0; i < LATENCY_SAMPLE_EVERY; i++) {
+    connection.command(write10(0, 1), { flags: WRITES, expected: 512, data: pattern(512) });
+  }
+  harness.elapsedMs = 4;
+  device.go();
+  await connection.receive();
+  // 3 ms are from 2^11 µs on, 1 ms is below 2^10 µs.
+  expect(harness.target.sessions()[0]?.counters).toMatchObject({
+    readLatency: emptyHistogram().with(11, 1),
+    writeLatency: emptyHistogram().with(9, 1),
+  });
+});
+
+test("open commands and queued output are told when somebody looks", async () => {
+  const device = new SlowDevice(1_048_576);
+  const harness = new Harness({ device });
+  const connection = await harness.login();
+  connection.transport.stuck = true;
+  connection.command([0x00]);
+  connection.command(read10(0, 1), { flags: READS, expected: 512 });
+  expect(harness.target.sessions()[0]?.counters).toMatchObject({ openCommands: 1, queuedOutputBytes: 48 });
+  connection.transport.release();
+  device.go();
+  await connection.receive();
+  expect(harness.target.sessions()[0]?.counters).toMatchObject({ openCommands: 0, queuedOutputBytes: 0 });
+});
+
+test("a command that only tells of a unit attention has not failed", async () => {
+  const harness = new Harness();
+  const connection = await harness.login();
+  connection.send(manage(5));
+  await connection.receive();
+  connection.command([0x00]);
+  await connection.receive();
+  expect(harness.target.sessions()[0]?.counters).toMatchObject({ otherCommands: 1, failedCommands: 0 });
 });

@@ -21,10 +21,12 @@ import type { SessionParameters } from "./negotiation.ts";
 import type { Output } from "./output.ts";
 import { PendingTask, SentDataTask } from "./small-tasks.ts";
 import { RejectReason } from "./reject.ts";
+import { countLatency, LATENCY_SAMPLE_EVERY } from "./latency.ts";
 import { Replies } from "./replies.ts";
 import { decodeScsiCommand } from "./scsi-command.ts";
 import type { ScsiCommand } from "./scsi-command.ts";
 import type { SessionCounters } from "./session-info.ts";
+import { NOT_TIMED } from "./task.ts";
 import type { Ending, Task, TaskHost, TaskIdentity } from "./task.ts";
 import { Solicitation } from "./solicitation.ts";
 import { decodeTaskManagementRequest } from "./task-management.ts";
@@ -42,6 +44,8 @@ export interface SessionDeps {
   readonly pool: BufferPool;
   readonly parameters: SessionParameters;
   readonly counters: SessionCounters;
+  /** Milliseconds, with fractions, of a clock that never goes back; absent where nothing is to be timed. */
+  readonly elapsedMs: (() => number) | undefined;
   readonly cid: number;
   readonly discovery: Discovery;
   /** Sequence numbers where the login left them. */
@@ -79,6 +83,8 @@ export class Session implements TaskHost {
   #drainQueue: (() => void)[] = [];
   #pinged = false;
   #over = false;
+  /** Commands until the next one that is timed. */
+  #untilSample = LATENCY_SAMPLE_EVERY;
 
   constructor(deps: SessionDeps) {
     this.#deps = deps;
@@ -137,6 +143,12 @@ export class Session implements TaskHost {
     if (this.takesAsyncMessages && !this.#over) this.#replies.dropMessage();
   }
 
+  /** Brings those counters up to date that are not kept with every command. */
+  measure(): void {
+    this.counters.openCommands = this.#tasks.size;
+    this.counters.queuedOutputBytes = this.output.queuedBytes;
+  }
+
   /** Ends all commands without an answer; resolves when the device is done with them. */
   async abortAll(): Promise<void> {
     for (const task of this.#tasks.values()) void this.#abort(task);
@@ -156,7 +168,7 @@ export class Session implements TaskHost {
 
   end(task: Task, ending: Ending): void {
     this.#remove(task);
-    if (ending.status !== ScsiStatus.good) this.counters.failedCommands++;
+    if (ending.status !== ScsiStatus.good && !isUnitAttention(ending)) this.counters.failedCommands++;
     this.#replies.scsiResponse(task.identity.initiatorTaskTag, ending, this.#unit?.unit.descriptorSense ?? false);
   }
 
@@ -234,7 +246,8 @@ export class Session implements TaskHost {
       return;
     }
     if (immediate) this.#immediateOpen++;
-    const identity = { initiatorTaskTag, expectedDataTransferLength: command.expectedDataTransferLength, immediate };
+    const { expectedDataTransferLength } = command;
+    const identity = { initiatorTaskTag, expectedDataTransferLength, immediate, startedMs: this.#sampleTime() };
     this.#run(identity, command, this.#start(this.#unit, pdu, command), pdu);
   }
 
@@ -266,6 +279,7 @@ export class Session implements TaskHost {
         return;
       }
       case "pending": {
+        identity.startedMs = NOT_TIMED;
         this.counters.otherCommands++;
         const task = new PendingTask(this, identity, (done) => this.#done(task, done));
         this.#tasks.set(identity.initiatorTaskTag, task);
@@ -273,6 +287,7 @@ export class Session implements TaskHost {
         return;
       }
       case "done": {
+        identity.startedMs = NOT_TIMED;
         this.counters.otherCommands++;
         const task = new SentDataTask(identity);
         this.#tasks.set(identity.initiatorTaskTag, task);
@@ -375,7 +390,23 @@ export class Session implements TaskHost {
   }
 
   #remove(task: Task): void {
-    if (this.#tasks.delete(task.identity.initiatorTaskTag)) this.#closeNumbered(task.identity.immediate);
+    const { initiatorTaskTag, immediate, startedMs } = task.identity;
+    if (!this.#tasks.delete(initiatorTaskTag)) return;
+    this.#closeNumbered(immediate);
+    if (startedMs !== NOT_TIMED) this.#countLatency(task, startedMs);
+  }
+
+  /** The time, for one command of many; `NOT_TIMED` for the others. */
+  #sampleTime(): number {
+    if (--this.#untilSample > 0 || this.#deps.elapsedMs === undefined) return NOT_TIMED;
+    this.#untilSample = LATENCY_SAMPLE_EVERY;
+    return this.#deps.elapsedMs();
+  }
+
+  #countLatency(task: Task, startedMs: number): void {
+    const { readLatency, writeLatency } = this.counters;
+    const tookMs = (this.#deps.elapsedMs?.() ?? 0) - startedMs;
+    countLatency(task instanceof DataOutTask ? writeLatency : readLatency, tookMs);
   }
 
   #abort(task: Task): Promise<void> | undefined {
@@ -385,4 +416,9 @@ export class Session implements TaskHost {
     this.#settling.add(settled);
     return settled.then(() => void this.#settling.delete(settled));
   }
+}
+
+/** Whether a command ended only to tell of something that had happened to the unit (SAM-5 §5.14). */
+function isUnitAttention({ sense }: Ending): boolean {
+  return sense?.key === SenseOf.busDeviceReset.key;
 }

@@ -59,6 +59,8 @@ export interface TargetDeps {
   random(length: number): Uint8Array;
   /** Milliseconds since the epoch. */
   now(): number;
+  /** Milliseconds, with fractions, of a clock that never goes back; read for one command of many, whose time is then counted. */
+  elapsedMs?(): number;
   /** Told of every event; must not throw. */
   report(event: IscsiEvent): void;
 }
@@ -74,6 +76,7 @@ interface OpenSession {
   readonly unit: LogicalUnit | undefined;
   readonly disk: Disk | undefined;
   nexus: Nexus | undefined;
+  session: Session | undefined;
   info: SessionInfo | undefined;
   /** Set when the end has begun; everybody who asks for it waits for the same. */
   ending: Promise<void> | undefined;
@@ -94,6 +97,7 @@ export class Target {
   readonly busyPoll: BusyPoll;
   readonly random: (length: number) => Uint8Array;
   readonly now: () => number;
+  readonly elapsedMs: (() => number) | undefined;
   readonly #counts = { logins: 0, refusedLogins: 0, malformed: 0, failed: 0 };
   readonly #deps: TargetDeps;
   /** By the disk's id, however many names lead to it. A unit without sessions stays while it holds persistent reservations. */
@@ -110,6 +114,7 @@ export class Target {
     this.busyPoll = deps.busyPoll;
     this.random = (length) => deps.random(length);
     this.now = () => deps.now();
+    this.elapsedMs = deps.elapsedMs === undefined ? undefined : () => deps.elapsedMs?.() ?? 0;
     this.#deps = deps;
   }
 
@@ -129,7 +134,10 @@ export class Target {
 
   /** The sessions that are logged in, discovery sessions included. */
   sessions(): SessionInfo[] {
-    return [...this.#sessions.values()].flatMap(({ info }) => (info === undefined ? [] : [info]));
+    return [...this.#sessions.values()].flatMap(({ info, session }) => {
+      session?.measure();
+      return info === undefined ? [] : [info];
+    });
   }
 
   /** Notes that bytes came. */
@@ -180,6 +188,7 @@ export class Target {
       unit: this.#unitFor(disk),
       disk,
       nexus: undefined,
+      session: undefined,
       info: undefined,
       ending: undefined,
     });
@@ -233,10 +242,12 @@ export class Target {
       unit: undefined,
       disk: undefined,
       nexus: undefined,
+      session,
       info,
       ending: undefined,
     };
     open.info = info;
+    open.session = session;
     this.#sessions.set(tsih, open);
     const { unit, disk, targetName } = open;
     if (unit !== undefined && disk !== undefined && targetName !== undefined) {

@@ -11,7 +11,12 @@ export interface TaskIdentity {
   readonly expectedDataTransferLength: number;
   /** Outside of the CmdSN order. */
   readonly immediate: boolean;
+  /** When it came, in the milliseconds of the session's clock; `NOT_TIMED` where nobody wants to know. */
+  startedMs: number;
 }
+
+/** `startedMs` of a command that is not a sample. */
+export const NOT_TIMED = -1;
 
 /** A command that is not over yet. */
 export interface Task {
