@@ -43,6 +43,7 @@ export class TargetHost {
       busyPoll: new BusyPoll({ now: () => performance.now(), soon: (callback) => setImmediate(callback) }),
       random: (length) => randomBytes(length),
       now: () => Date.now(),
+      elapsedMs: () => performance.now(),
       report: (event) => options.onEvent?.(event),
     });
   }
