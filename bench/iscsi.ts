@@ -1,195 +1,122 @@
 /**
- * Our iSCSI target against tgt: `node bench/iscsi.ts [--rounds N] [--json]`. `qemu-img bench` is the initiator of both, each target
- * serves its own copy of the same raw file from the page cache, runs alternate, figures are medians over the rounds. Needs Debian's tgt,
- * qemu-utils and qemu-block-extra. A minute and a half with the default of three rounds.
+ * Our iSCSI target beside tgt: node bench/iscsi.ts [--rounds N] [--only TEXT] [--scale F] [--json]. `qemu-img bench` is the initiator
+ * of all. Three targets take turns in every round: `@ingot/iscsi` over a raw file, `ingot serve` with an overlay over a filled replica,
+ * and tgt with its default threads over a raw file; all of the same size, with everything in the page cache. Figures are medians over
+ * the rounds with the least and the most beside them. Each round of first writes has a disk of its own that nobody has written to: a new
+ * machine for Ingot, a new sparse file for tgt and the raw file. Needs Debian's tgt, qemu-utils and qemu-block-extra; five minutes
+ * with the default of five rounds.
  */
-import { execFile, spawn } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
+import { execFile } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { parseArgs, promisify } from "node:util";
+import { formatSpread, medianOf } from "./figures/statistics.ts";
+import { formatTable, ratioCells } from "./figures/table.ts";
+import { cpuSecondsOf } from "./figures/process-usage.ts";
+import { type Contestant, openContestants } from "./targets/contestants.ts";
+import { type DiskAddress, formatUrl } from "./targets/disk-address.ts";
+import { LOADS, type Load } from "./iscsi-loads.ts";
 
 const run = promisify(execFile);
-const SIZE_BYTES = 256 * 1_048_576;
-/** Ticks per second of /proc/PID/stat on every Linux that Node runs on. */
-const CLOCK_TICKS = 100;
 
 const { values } = parseArgs({
-  options: { rounds: { type: "string", default: "3" }, json: { type: "boolean", default: false } },
+  options: {
+    rounds: { type: "string", default: "5" },
+    only: { type: "string", default: "" },
+    scale: { type: "string", default: "1" },
+    json: { type: "boolean", default: false },
+  },
 });
 
-interface Peer {
-  readonly name: string;
-  readonly url: string;
-  readonly pid: number;
-  stop(): Promise<void>;
+interface Sample {
+  readonly perSecond: number;
+  /** Microseconds of the target's CPU for one operation. */
+  readonly cpuUs: number;
 }
 
-interface Load {
-  readonly name: string;
-  readonly bytes: number;
-  readonly depth: number;
-  readonly count: number;
-  readonly write?: boolean;
+interface Result {
+  readonly load: Load;
+  /** By contestant, one for each round. */
+  readonly samples: Readonly<Record<string, readonly Sample[]>>;
 }
 
-const LOADS: readonly Load[] = [
-  { name: "4 KiB reads, depth 1", bytes: 4096, depth: 1, count: 30_000 },
-  { name: "4 KiB reads, depth 32", bytes: 4096, depth: 32, count: 100_000 },
-  { name: "256 KiB reads, depth 1", bytes: 262_144, depth: 1, count: 3000 },
-  { name: "256 KiB reads, depth 32", bytes: 262_144, depth: 32, count: 6000 },
-  { name: "4 KiB writes, depth 1", bytes: 4096, depth: 1, count: 30_000, write: true },
-  { name: "4 KiB writes, depth 32", bytes: 4096, depth: 32, count: 100_000, write: true },
-  { name: "256 KiB writes, depth 32", bytes: 262_144, depth: 32, count: 4000, write: true },
-];
-
-async function main(): Promise<void> {
-  const dir = await mkdtemp(join(tmpdir(), "ingot-bench-iscsi-"));
-  const peers: Peer[] = [];
-  try {
-    peers.push(await startIngot(await imageIn(dir, "ingot.raw")), await startTgt(await imageIn(dir, "tgt.raw")));
-    const table = [];
-    for (const load of LOADS) table.push(await compare(load, peers));
-    if (values.json) process.stdout.write(`${JSON.stringify(table, undefined, 2)}\n`);
-    else print(table);
-  } finally {
-    for (const peer of peers) await peer.stop();
-    await rm(dir, { recursive: true });
-  }
+async function measure(load: Load, contestant: Contestant, disk: DiskAddress): Promise<Sample> {
+  const count = Math.max(1, Math.round(load.count * Number(values.scale)));
+  const size = ["-c", String(count), "-d", String(load.depth), "-s", String(load.bytes)];
+  const options = ["bench", "-t", "none", "-f", "raw", ...size, ...(load.writes === undefined ? [] : ["-w"])];
+  const before = await cpuSecondsOf(contestant.pid);
+  const { stdout } = await run("qemu-img", [...options, formatUrl(disk)]);
+  const cpuSeconds = (await cpuSecondsOf(contestant.pid)) - before;
+  const seconds = Number(/Run completed in ([0-9.]+) seconds/.exec(stdout)?.[1]);
+  return { perSecond: count / seconds, cpuUs: (cpuSeconds / count) * 1e6 };
 }
 
-async function compare(load: Load, peers: readonly Peer[]) {
-  const rates = peers.map((): number[] => []);
-  const cpu = peers.map((): number[] => []);
-  for (let round = 0; round < Number(values.rounds); round++) {
-    for (const [i, peer] of peers.entries()) {
-      const result = await measure(load, peer);
-      rates[i]?.push(result.operationsPerSecond);
-      cpu[i]?.push(result.cpuMicroseconds);
+/** One round of one load: every contestant once. The order turns, so that nobody is always first. */
+async function playRound(loads: readonly Load[], contestants: readonly Contestant[], round: number) {
+  const turned = contestants.map((_one, i) => contestants[(i + round) % contestants.length] as Contestant);
+  const samples = new Map<Load, Map<string, Sample>>(loads.map((load) => [load, new Map()]));
+  for (const load of loads) {
+    if (load.writes === "again") continue;
+    // The second writing of each block needs the first on the same disk.
+    const followers = load.writes === "first" ? loads.filter(({ writes }) => writes === "again") : [];
+    for (const contestant of turned) {
+      const disk = load.writes === "first" ? await contestant.freshDisk() : contestant.disk;
+      for (const each of [load, ...followers]) {
+        samples.get(each)?.set(contestant.name, await measure(each, contestant, disk));
+      }
     }
   }
-  const [ingotRate = 0, tgtRate = 0] = rates.map(median);
-  const [ingotCpu = 0, tgtCpu = 0] = cpu.map(median);
-  return {
-    load: load.name,
-    ingotRate,
-    tgtRate,
-    rateRatio: ingotRate / tgtRate,
-    ingotCpu,
-    tgtCpu,
-    cpuRatio: ingotCpu / tgtCpu,
-  };
+  return samples;
 }
 
-async function measure(load: Load, peer: Peer): Promise<{ operationsPerSecond: number; cpuMicroseconds: number }> {
-  const before = await cpuSecondsOf(peer.pid);
-  const options = [
-    "bench",
-    "-t",
-    "none",
-    "-f",
-    "raw",
-    "-c",
-    String(load.count),
-    "-d",
-    String(load.depth),
-    "-s",
-    String(load.bytes),
-  ];
-  const { stdout } = await run("qemu-img", [...options, ...(load.write === true ? ["-w"] : []), peer.url]);
-  const seconds = Number(/Run completed in ([0-9.]+) seconds/.exec(stdout)?.[1]);
-  const used = (await cpuSecondsOf(peer.pid)) - before;
-  return { operationsPerSecond: load.count / seconds, cpuMicroseconds: (used / load.count) * 1e6 };
+async function play(contestants: readonly Contestant[]): Promise<Result[]> {
+  const loads = LOADS.filter(({ name }) => name.includes(values.only));
+  const results = loads.map((load) => ({
+    load,
+    samples: Object.fromEntries(contestants.map(({ name }) => [name, [] as Sample[]])),
+  }));
+  for (let round = 0; round < Number(values.rounds); round++) {
+    const samples = await playRound(loads, contestants, round);
+    for (const { load, samples: all } of results) {
+      for (const [name, sample] of samples.get(load) ?? []) all[name]?.push(sample);
+    }
+  }
+  return results;
 }
 
-/** User and system time of a process with all its threads. */
-async function cpuSecondsOf(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS;
+function rowsOf({ load, samples }: Result, figure: keyof Sample): string[][] {
+  const figures = (name: string): number[] => (samples[name] ?? []).map((sample) => sample[figure]);
+  const digits = figure === "cpuUs" ? 1 : 0;
+  const peer = figures("tgt");
+  const goal = figure === "cpuUs" ? load.cpuGoal : load.rateGoal;
+  return Object.keys(samples).map((name) => {
+    const own = figures(name);
+    const cells = name === "tgt" ? ["", "", ""] : ratioCells(medianOf(own) / medianOf(peer), goal);
+    return [load.name, name, formatSpread(own, digits), ...cells];
+  });
 }
 
-function median(numbers: readonly number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-}
-
-function print(table: readonly Awaited<ReturnType<typeof compare>>[]): void {
-  const row = (cells: readonly string[]): string =>
-    `${cells[0]?.padEnd(26)}${cells
-      .slice(1)
-      .map((cell) => cell.padStart(12))
-      .join("")}\n`;
-  process.stdout.write(row(["", "Ingot op/s", "tgt op/s", "ratio", "Ingot µs/op", "tgt µs/op", "ratio"]));
-  for (const one of table) {
-    const rates = [one.ingotRate.toFixed(0), one.tgtRate.toFixed(0), one.rateRatio.toFixed(2)];
-    process.stdout.write(
-      row([one.load, ...rates, one.ingotCpu.toFixed(1), one.tgtCpu.toFixed(1), one.cpuRatio.toFixed(2)]),
+const directory = await mkdtemp(join(tmpdir(), "ingot-bench-iscsi-"));
+try {
+  await using opened = await openContestants(directory);
+  const results = await play(opened.contestants);
+  if (values.json) console.log(JSON.stringify(results, undefined, 2));
+  else {
+    const headings = ["", "target", "median (range)", "of tgt's", "goal", "reached"];
+    console.log(
+      `operations per second\n${formatTable(
+        headings,
+        results.flatMap((one) => rowsOf(one, "perSecond")),
+      )}`,
+    );
+    console.log(
+      `µs of the target's CPU per operation\n${formatTable(
+        headings,
+        results.flatMap((one) => rowsOf(one, "cpuUs")),
+      )}`,
     );
   }
+} finally {
+  await rm(directory, { recursive: true });
 }
-
-async function imageIn(dir: string, name: string): Promise<string> {
-  const path = join(dir, name);
-  await writeFile(path, Buffer.alloc(SIZE_BYTES, 0x5a));
-  return path;
-}
-
-async function startIngot(path: string): Promise<Peer> {
-  const script = new URL("../packages/iscsi/test/serve.ts", import.meta.url).pathname;
-  const child = spawn(process.execPath, [script, "--file", path], { stdio: ["ignore", "pipe", "inherit"] });
-  const [line] = (await once(createInterface({ input: child.stdout }), "line")) as [string];
-  const port = line.split(" ")[1] ?? "";
-  return {
-    name: "Ingot",
-    url: `iscsi://127.0.0.1:${port}/iqn.2026-11.org.ingot:test/0`,
-    pid: child.pid ?? 0,
-    stop: () => stop(child),
-  };
-}
-
-/** tgt as Debian ships it, in the foreground, with a control socket and a port of its own. */
-async function startTgt(path: string): Promise<Peer> {
-  const port = await freePort();
-  // Its control sockets are numbered to 32767.
-  const control = String(port % 32_768);
-  const child = spawn("tgtd", ["-f", "-C", control, "--iscsi", `portal=127.0.0.1:${port}`], { stdio: "ignore" });
-  const name = "iqn.2026-11.org.ingot:tgt";
-  const admin = (...options: string[]) => run("tgtadm", ["-C", control, "--lld", "iscsi", ...options]);
-  for (let tries = 0; ; tries++) {
-    try {
-      await admin("--op", "new", "--mode", "target", "--tid", "1", "-T", name);
-      break;
-    } catch (error) {
-      if (tries === 50) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }
-  await admin("--op", "new", "--mode", "logicalunit", "--tid", "1", "--lun", "1", "-b", path);
-  await admin("--op", "bind", "--mode", "target", "--tid", "1", "-I", "ALL");
-  return { name: "tgt", url: `iscsi://127.0.0.1:${port}/${name}/1`, pid: child.pid ?? 0, stop: () => stop(child) };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return;
-  const exited = once(child, "exit");
-  // tgtd in the foreground ends only on SIGKILL while sessions linger.
-  child.kill("SIGKILL");
-  await exited;
-}
-
-await main();
