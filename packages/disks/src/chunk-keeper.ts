@@ -1,20 +1,10 @@
 import { type ChunkExtent, type ChunkReader, sha256 } from "@ingot/chunks";
 
+import { ChunkState, ChunkStates } from "./chunk-states.ts";
 import { DiskError } from "./errors.ts";
 import { GroupCommit } from "./group-commit.ts";
 import type { HaveStore } from "./have-store.ts";
 import { HAVE_COMMIT_BYTES, MAX_WRITE_BEHIND_BYTES } from "./limits.ts";
-
-const State = {
-  missing: 0,
-  /** The have-map was damaged here: the backing is looked at before the chunk is fetched. */
-  unknown: 1,
-  /** Found damaged in the backing, and its have-bit not yet cleared: fetched and served, but not written. */
-  damaged: 2,
-  /** In the backing; the have-bit may still be waiting for the next commit. */
-  held: 3,
-} as const;
-type State = (typeof State)[keyof typeof State];
 
 /**
  * The chunks of one replica: fetches each at most once at a time, serves it from memory, writes it behind, and sets its
@@ -25,7 +15,8 @@ export class ChunkKeeper {
   readonly dataBytes: number;
   readonly #store: HaveStore;
   readonly #reader: ChunkReader;
-  readonly #states: Uint8Array;
+  /** Shared with whoever reads the backing beside this. */
+  readonly states: ChunkStates;
   readonly #fetching = new Map<number, Promise<Uint8Array>>();
   readonly #writing = new Map<number, { bytes: Uint8Array; done: Promise<void> }>();
   readonly #commits = new GroupCommit(() => this.#commit());
@@ -44,7 +35,8 @@ export class ChunkKeeper {
     this.chunks = chunks;
     this.#store = store;
     this.#reader = reader;
-    this.#states = Uint8Array.from(chunks, (_, chunk) => State[store.answer(chunk)]);
+    this.states = ChunkStates.of(chunks.length);
+    for (const chunk of chunks.keys()) this.states.set(chunk, ChunkState[store.answer(chunk)]);
     this.dataBytes = chunks.reduce((sum, { length }) => sum + length, 0);
     for (const [chunk, { length }] of chunks.entries()) if (this.isHeld(chunk)) this.#countHeld(1, length);
   }
@@ -71,7 +63,7 @@ export class ChunkKeeper {
 
   /** Whether the chunk can be read from the backing. */
   isHeld(chunk: number): boolean {
-    return this.#states[chunk] === State.held;
+    return this.states.get(chunk) === ChunkState.held;
   }
 
   /** The verified bytes of a chunk that is not held: from memory at once, otherwise fetched. MUST NOT be written to. */
@@ -85,7 +77,7 @@ export class ChunkKeeper {
 
   /** Resolves when the chunk is in the backing. Rejects with the error of fetching or writing it. */
   async keep(chunk: number): Promise<void> {
-    if (this.#states[chunk] === State.damaged) await this.flush();
+    if (this.states.get(chunk) === ChunkState.damaged) await this.flush();
     if (this.isHeld(chunk)) return;
     await this.bytesOf(chunk);
     await this.#writing.get(chunk)?.done;
@@ -96,7 +88,7 @@ export class ChunkKeeper {
   async recheck(chunk: number): Promise<boolean> {
     if ((await this.#fromBacking(chunk)) !== undefined) return true;
     if (this.isHeld(chunk)) {
-      this.#states[chunk] = State.damaged;
+      this.states.set(chunk, ChunkState.damaged);
       this.#countHeld(-1, -this.#extent(chunk).length);
       this.#damaged.push(chunk);
     }
@@ -121,13 +113,13 @@ export class ChunkKeeper {
     while (this.#writingBytes > MAX_WRITE_BEHIND_BYTES) {
       await Promise.race([...this.#writing.values()].map(({ done }) => done));
     }
-    if (this.#states[chunk] === State.unknown) {
+    if (this.states.get(chunk) === ChunkState.unknown) {
       const found = await this.#fromBacking(chunk);
       if (found !== undefined) {
         this.#markHeld(chunk);
         return found;
       }
-      this.#states[chunk] = State.missing;
+      this.states.set(chunk, ChunkState.missing);
     }
     const bytes = await this.#reader.readChunk(digest, this.#abort.signal);
     if (bytes.length !== length) {
@@ -137,7 +129,7 @@ export class ChunkKeeper {
       );
     }
     this.#fetchedChunks += 1;
-    if (this.#states[chunk] === State.missing) {
+    if (this.states.get(chunk) === ChunkState.missing) {
       this.#writingBytes += length;
       // Not in this turn: the write removes this entry when it is done, which may be at once.
       const done = Promise.resolve().then(() => this.#writeBehind(chunk, bytes));
@@ -168,7 +160,7 @@ export class ChunkKeeper {
 
   #markHeld(chunk: number): void {
     const { length } = this.#extent(chunk);
-    this.#states[chunk] = State.held;
+    this.states.set(chunk, ChunkState.held);
     this.#countHeld(1, length);
     this.#uncommitted.push(chunk);
     this.#uncommittedBytes += length;
@@ -201,7 +193,7 @@ export class ChunkKeeper {
       throw this.#failure;
     }
     // Only now may they be written again: no crash can leave their old bit over bytes half written.
-    for (const chunk of damaged) this.#states[chunk] = State.missing;
+    for (const chunk of damaged) this.states.set(chunk, ChunkState.missing);
   }
 
   #extent(chunk: number): ChunkExtent {

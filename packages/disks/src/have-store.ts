@@ -10,7 +10,8 @@ import {
 import { SECTOR_BYTES } from "./limits.ts";
 import type { DurableFile, Volume } from "./volume.ts";
 
-const BACKING_NAME = "backing";
+/** The sparse file with the content of the chunks that are held. */
+export const BACKING_NAME = "backing";
 const HAVE_NAME = "have";
 const NEW_HAVE_NAME = "have.new";
 const BITS_BYTES = BITS_PER_SECTOR / 8;

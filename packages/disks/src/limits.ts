@@ -18,3 +18,6 @@ export const HAVE_COMMIT_BYTES: number = 64 * 1024 * 1024;
 
 /** Chunks fetched ahead of a sequential reader, at most: 8 × 256 KiB, enough for one round trip at 1 Gbit/s. */
 export const MAX_READ_AHEAD_CHUNKS = 8;
+
+/** Chunks that a view of a replica keeps in memory until they are in the backing, at most: 16 MiB. */
+export const MAX_PROVIDED_CHUNKS = 16;

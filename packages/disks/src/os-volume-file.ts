@@ -7,7 +7,7 @@ import { punchHole } from "@ingot/linux";
 
 import { DiskError } from "./errors.ts";
 import { PageCacheEstimate, WarmBlocks } from "./warm-blocks.ts";
-import type { DurableFile, Volume } from "./volume.ts";
+import type { DurableFile, ReadOnlyVolume, Volume } from "./volume.ts";
 
 /** Longer requests always go to the thread pool: copying them would hold up everybody else. */
 const MAX_SYNC_BYTES = 256 * 1024;
@@ -37,7 +37,7 @@ export interface OsVolumeOptions {
 }
 
 /** A directory of the operating system as a `Volume`. */
-export class OsVolume implements Volume {
+export class OsVolume implements Volume, ReadOnlyVolume {
   readonly directory: string;
   readonly #pageCache: PageCacheEstimate;
 
@@ -72,6 +72,11 @@ export class OsVolume implements Volume {
   /** See Volume. */
   rename(from: string, to: string): Promise<void> {
     return fs.promises.rename(path.join(this.directory, from), path.join(this.directory, to));
+  /** See ReadOnlyVolume. */
+  async openReadOnly(name: string): Promise<OsFile> {
+    return new OsFile(await openFd(path.join(this.directory, name), fs.constants.O_RDONLY), this.#pageCache);
+  }
+
   }
 
   /** See Volume. */

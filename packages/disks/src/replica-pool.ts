@@ -1,18 +1,16 @@
-import type { Replica } from "./replica.ts";
-
-interface Pooled {
-  readonly replica: Promise<Replica>;
+interface Pooled<R> {
+  readonly replica: Promise<R>;
   users: number;
 }
 
-/** Lets everybody who needs an image share its one replica; the last one to let go closes it. */
-export class ReplicaPool {
-  readonly #open: (manifestId: string) => Promise<Replica>;
-  readonly #pooled = new Map<string, Pooled>();
+/** Lets everybody who needs an image share its one replica, or one view of it; the last one to let go closes it. */
+export class ReplicaPool<R extends { close(): Promise<void> }> {
+  readonly #open: (manifestId: string) => Promise<R>;
+  readonly #pooled = new Map<string, Pooled<R>>();
   readonly #closing = new Map<string, Promise<void>>();
 
   /** `open` is called when nobody has the replica open. */
-  constructor(open: (manifestId: string) => Promise<Replica>) {
+  constructor(open: (manifestId: string) => Promise<R>) {
     this.#open = open;
   }
 
@@ -27,9 +25,9 @@ export class ReplicaPool {
   }
 
   /** The replica of a manifest, until `release`, which MUST be called, MAY be called twice, and closes it for the last user. */
-  async acquire(manifestId: string): Promise<{ replica: Replica; release: () => Promise<void> }> {
+  async acquire(manifestId: string): Promise<{ replica: R; release: () => Promise<void> }> {
     for (let closing; (closing = this.#closing.get(manifestId)) !== undefined;) await closing.catch(() => undefined);
-    const pooled = this.#pooled.get(manifestId) ?? { replica: this.#open(manifestId), users: 0 };
+    const pooled: Pooled<R> = this.#pooled.get(manifestId) ?? { replica: this.#open(manifestId), users: 0 };
     this.#pooled.set(manifestId, pooled);
     pooled.users += 1;
     let isReleased = false;
@@ -47,7 +45,7 @@ export class ReplicaPool {
     }
   }
 
-  async #release(manifestId: string, pooled: Pooled): Promise<void> {
+  async #release(manifestId: string, pooled: Pooled<R>): Promise<void> {
     pooled.users -= 1;
     if (pooled.users > 0) return;
     this.#pooled.delete(manifestId);

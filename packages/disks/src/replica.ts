@@ -1,12 +1,12 @@
-import { ChunkError, type ChunkExtent, type ChunkReader, ExtentMap, type Manifest } from "@ingot/chunks";
+import { ChunkError, type ChunkExtent, type ChunkReader, type Manifest } from "@ingot/chunks";
 
-import { checkRange, type ReadableDevice } from "./block-device.ts";
+import type { ReadableDevice } from "./block-device.ts";
 import { ChunkKeeper } from "./chunk-keeper.ts";
 import { DiskError } from "./errors.ts";
 import { HaveStore } from "./have-store.ts";
 import { MAX_READ_AHEAD_CHUNKS } from "./limits.ts";
-import { type Part, runParts } from "./parts.ts";
 import { ReadAhead } from "./read-ahead.ts";
+import { type ChunkSource, ReplicaReader } from "./replica-reader.ts";
 import type { Volume } from "./volume.ts";
 
 /** How to open a replica. */
@@ -52,8 +52,6 @@ export interface ReplicaWork {
   readonly onProgress?: (progress: ReplicaProgress) => void;
 }
 
-const NO_CHUNK = -1;
-
 /**
  * An image as a read-only disk: chunks are fetched when they are first read, verified, kept in a sparse backing file, and
  * remembered in a durable have-map (docs/formats/have-map.md). One replica is shared by all overlays over its image.
@@ -61,32 +59,35 @@ const NO_CHUNK = -1;
 export class Replica implements ReadableDevice {
   readonly sizeBytes: number;
   readonly manifestId: string;
-  readonly #extents: ExtentMap;
-  /** For each extent its number among the chunk extents, or NO_CHUNK. */
-  readonly #chunkNumbers: Int32Array;
+  readonly #image: ReplicaReader;
   readonly #store: HaveStore;
   readonly #keeper: ChunkKeeper;
+  readonly #source: ChunkSource;
   readonly #readAhead = new ReadAhead(MAX_READ_AHEAD_CHUNKS);
   #failedReadAheads = 0;
   #closing: Promise<void> | undefined;
 
-  private constructor(options: ReplicaOptions, store: HaveStore, chunks: readonly ChunkExtent[]) {
-    const { manifest, manifestId, reader } = options;
-    this.sizeBytes = manifest.sizeBytes;
+  private constructor(options: ReplicaOptions, image: ReplicaReader, store: HaveStore) {
+    const { manifestId, reader } = options;
+    this.sizeBytes = image.sizeBytes;
     this.manifestId = manifestId;
-    this.#extents = new ExtentMap(manifest.extents);
-    let next = 0;
-    this.#chunkNumbers = Int32Array.from(manifest.extents, ({ kind }) => (kind === "chunk" ? next++ : NO_CHUNK));
+    this.#image = image;
     this.#store = store;
-    this.#keeper = new ChunkKeeper(chunks, store, reader);
+    const keeper = new ChunkKeeper(image.chunks, store, reader);
+    this.#keeper = keeper;
+    this.#source = {
+      isHeld: (chunk) => keeper.isHeld(chunk),
+      readHeld: (offset, into) => store.backing.read(offset, into),
+      bytesOf: (chunk) => this.#bytesOf(chunk),
+    };
   }
 
   /** Opens the replica in `volume`, creating it where there is none. DiskError `wrong-manifest`, `unsupported-version`. */
   static async open(options: ReplicaOptions): Promise<Replica> {
     const { manifest, manifestId, volume } = options;
-    const chunks = manifest.extents.filter((extent): extent is ChunkExtent => extent.kind === "chunk");
-    const header = { manifestId, sizeBytes: manifest.sizeBytes, chunkCount: chunks.length };
-    return new Replica(options, await HaveStore.open(volume, header), chunks);
+    const image = new ReplicaReader(manifest);
+    const header = { manifestId, sizeBytes: manifest.sizeBytes, chunkCount: image.chunks.length };
+    return new Replica(options, image, await HaveStore.open(volume, header));
   }
 
   /**
@@ -95,29 +96,26 @@ export class Replica implements ReadableDevice {
    */
   read(offset: number, into: Uint8Array): void | Promise<void> {
     this.#refuseIfClosed("read");
-    checkRange("replica: read", this.sizeBytes, offset, into.length);
-    if (into.length === 0) return;
-    const end = offset + into.length;
-    const first = this.#extents.indexAt(offset);
-    if (end <= this.#endOf(first)) return this.#readPiece(this.#chunkNumber(first), offset, into);
-    const parts: Part[] = [];
-    for (let index = first, from = offset; from < end;) {
-      const chunk = this.#chunkNumber(index);
-      // What is held lies side by side in the backing and is read at once.
-      if (this.#isHeld(index)) while (this.#endOf(index) < end && this.#isHeld(index + 1)) index += 1;
-      const at = from;
-      const piece = into.subarray(at - offset, Math.min(this.#endOf(index), end) - offset);
-      parts.push(() => this.#readPiece(chunk, at, piece));
-      from += piece.length;
-      index += 1;
-    }
-    return runParts(parts);
+    return this.#image.read(this.#source, offset, into);
   }
 
   /** Chunk extents take up space (whether they are held yet or not), the others do not. */
   isAllocated(offset: number): { allocated: boolean; lengthBytes: number } {
-    const index = this.#extents.indexAt(offset);
-    return { allocated: this.#chunkNumber(index) !== NO_CHUNK, lengthBytes: this.#endOf(index) - offset };
+    return this.#image.isAllocated(offset);
+  }
+
+  /** Which chunks are held, for a `ReplicaView` of this replica on another thread. */
+  get chunkStates(): SharedArrayBuffer {
+    return this.#keeper.states.memory;
+  }
+
+  /**
+   * What a `ReplicaView` asks for: the verified bytes of a chunk, or nothing when it is held by now. Goes for a read of it as far
+   * as fetching ahead is concerned. MUST NOT be written to. Rejects with what the chunk reader says, and `closed`.
+   */
+  async provide(chunk: number): Promise<Uint8Array | undefined> {
+    this.#refuseIfClosed("read");
+    return this.#keeper.isHeld(chunk) ? undefined : this.#bytesOf(chunk);
   }
 
   /**
@@ -214,18 +212,10 @@ export class Replica implements ReadableDevice {
     }
   }
 
-  /** Reads within one extent, or within neighbouring held ones whose first is `chunk`. */
-  #readPiece(chunk: number, offset: number, into: Uint8Array): void | Promise<void> {
-    if (chunk === NO_CHUNK) {
-      into.fill(0);
-      return;
-    }
-    if (this.#keeper.isHeld(chunk)) return this.#store.backing.read(offset, into);
+  #bytesOf(chunk: number): Uint8Array | Promise<Uint8Array> {
     const bytes = this.#keeper.bytesOf(chunk);
     this.#fetchAhead(chunk);
-    const at = offset - (this.#keeper.chunks[chunk]?.offset ?? 0);
-    if (bytes instanceof Uint8Array) into.set(bytes.subarray(at, at + into.length));
-    else return bytes.then((fetched) => into.set(fetched.subarray(at, at + into.length)));
+    return bytes;
   }
 
   #fetchAhead(chunk: number): void {
@@ -243,20 +233,6 @@ export class Replica implements ReadableDevice {
   #progress(): ReplicaProgress {
     const { chunks, heldChunks, heldBytes, dataBytes } = this.#keeper;
     return { heldChunks, chunkCount: chunks.length, heldBytes, dataBytes };
-  }
-
-  #chunkNumber(index: number): number {
-    return this.#chunkNumbers[index] ?? NO_CHUNK;
-  }
-
-  #isHeld(index: number): boolean {
-    const chunk = this.#chunkNumber(index);
-    return chunk !== NO_CHUNK && this.#keeper.isHeld(chunk);
-  }
-
-  #endOf(index: number): number {
-    const extent = this.#extents.extents[index];
-    return extent === undefined ? this.sizeBytes : extent.offset + extent.length;
   }
 
   #refuseIfClosed(what: string): void {

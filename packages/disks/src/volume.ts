@@ -32,3 +32,9 @@ export interface Volume {
   /** The names of all files. */
   list(): Promise<string[]>;
 }
+
+/** A directory whose files are only looked at. */
+export interface ReadOnlyVolume {
+  /** Rejects (ENOENT) when there is no such file. */
+  openReadOnly(name: string): Promise<Pick<DurableFile, "read" | "close">>;
+}

@@ -37,7 +37,7 @@ export interface OverlayKeeperDeps {
 export class OverlayKeeper implements DiskKeeper<Overlay> {
   readonly #deps: OverlayKeeperDeps;
   readonly #root: OsVolume;
-  readonly #replicas: ReplicaPool;
+  readonly #replicas: ReplicaPool<Replica>;
   readonly #open = new Map<string, OpenOverlay>();
   /** Overlays that are being opened. */
   readonly #opening = new Map<string, Promise<Overlay>>();
