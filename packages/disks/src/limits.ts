@@ -10,6 +10,9 @@ export const MAX_OVERLAY_BYTES: number = (2 ** 32 - 1) * BLOCK_BYTES;
 /** A map file's journal is folded into a new checkpoint when it has grown to this, and to twice its checkpoint. */
 export const MIN_JOURNAL_BYTES: number = 1024 * 1024;
 
+/** Changes of block states that an overlay notes before it flushes of its own accord: 1 MiB of its file `recent`. */
+export const MAX_RECENT_CHANGES = 65_536;
+
 /** Fetched chunks that may wait in memory for their write to the backing; beyond it, fetching waits for writing. */
 export const MAX_WRITE_BEHIND_BYTES: number = 64 * 1024 * 1024;
 
@@ -21,3 +24,9 @@ export const MAX_READ_AHEAD_CHUNKS = 8;
 
 /** Chunks that a view of a replica keeps in memory until they are in the backing, at most: 16 MiB. */
 export const MAX_PROVIDED_CHUNKS = 16;
+
+/** Chunks of one boot trace: 4 GiB at their average size, several times what any system reads while it boots. */
+export const MAX_TRACE_CHUNKS = 16_384;
+
+/** Recordings that a boot trace is made of; machines that boot later are not recorded. */
+export const MAX_TRACE_BOOTS = 8;
