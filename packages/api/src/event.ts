@@ -29,6 +29,7 @@ export const EVENT_KINDS = [
   "disk.reset",
   "disk.removed",
   "disk.failed",
+  "disk.refused",
 ] as const;
 
 /** One of {@link EVENT_KINDS}. */

@@ -93,8 +93,10 @@ export {
   type Page,
   type PageQuery,
   pageQueryShape,
+  sessionPageSchema,
 } from "./page.ts";
 export { type BootReport, bootReportSchema } from "./report.ts";
+export { type Session, type SessionFlow, sessionSchema } from "./session.ts";
 export { decodeSparse, encodeSparse, type SparseImage, type SparseRange } from "./sparse.ts";
 export {
   type PatchSettings,

@@ -5,6 +5,7 @@ import { eventSchema, type IngotEvent } from "./event.ts";
 import { type Group, groupSchema } from "./group.ts";
 import { type Image, imageSchema } from "./image.ts";
 import { type Machine, machineSchema } from "./machine.ts";
+import { type Session, sessionSchema } from "./session.ts";
 
 /** One page of a list. */
 export interface Page<Item> {
@@ -29,6 +30,8 @@ export const groupPageSchema: z.ZodType<Page<Group>> = pageOf("GroupPage", group
 export const imagePageSchema: z.ZodType<Page<Image>> = pageOf("ImagePage", imageSchema);
 /** A page of disks, by the machine's name. */
 export const diskPageSchema: z.ZodType<Page<Disk>> = pageOf("DiskPage", diskSchema);
+/** A page of sessions, in the order in which they began. */
+export const sessionPageSchema: z.ZodType<Page<Session>> = pageOf("SessionPage", sessionSchema);
 /** A page of events, oldest first. */
 export const eventPageSchema: z.ZodType<Page<IngotEvent>> = pageOf("EventPage", eventSchema);
 

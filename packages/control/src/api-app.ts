@@ -11,6 +11,7 @@ import { MAX_JSON_BODY_BYTES } from "./limits.ts";
 import { machineRoutes } from "./machine-routes.ts";
 import { type GuardOptions, guardRequests } from "./request-guard.ts";
 import { newRoutes } from "./route-parts.ts";
+import { sessionRoutes } from "./session-routes.ts";
 import { statusRoutes } from "./status-routes.ts";
 
 /** Where the API is under the server's address. */
@@ -58,6 +59,7 @@ export function createApiApp<Device extends OpenDisk>(
     groupRoutes(control),
     imageRoutes(control),
     diskRoutes(control),
+    sessionRoutes(control),
     eventRoutes(control),
   ]) {
     app.route(API_BASE_PATH, routes);

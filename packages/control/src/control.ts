@@ -15,8 +15,10 @@ import { LiveHub } from "./live-hub.ts";
 import { LiveUpdates } from "./live-updates.ts";
 import { MachineIndex } from "./machine-index.ts";
 import { listMachines, readMachines } from "./machine-store.ts";
+import { LoginRefusals } from "./login-refusals.ts";
 import { migrate } from "./migrations.ts";
 import { describePatch, ServerSettings } from "./server-settings.ts";
+import { SessionMonitor } from "./session-monitor.ts";
 import { SessionRegistry } from "./session-registry.ts";
 import type { Database } from "./tables.ts";
 
@@ -61,11 +63,14 @@ export class Control<Device extends OpenDisk> {
   readonly images: ImageRegistry;
   readonly disks: Disks<Device>;
   readonly boots: Boots<Device>;
+  /** What goes over the iSCSI sessions, as the disk service reports it. */
+  readonly sessions: SessionMonitor;
+  readonly refusals: LoginRefusals;
   readonly #deps: ControlDeps<Device>;
   readonly #startedAt: string;
   readonly #index: MachineIndex;
   readonly #tracker: BootTracker;
-  readonly #sessions: SessionRegistry;
+  readonly #openDisks: SessionRegistry;
   readonly #updates: LiveUpdates;
   #closing: Promise<void> | undefined;
 
@@ -83,9 +88,11 @@ export class Control<Device extends OpenDisk> {
     this.images = parts.images;
     this.disks = parts.disks;
     this.boots = parts.boots;
+    this.sessions = parts.monitor;
+    this.refusals = parts.refusals;
     this.#index = parts.index;
     this.#tracker = parts.tracker;
-    this.#sessions = parts.sessions;
+    this.#openDisks = parts.sessions;
     this.#updates = parts.updates;
   }
 
@@ -154,7 +161,7 @@ export class Control<Device extends OpenDisk> {
         images: images.images,
         imageVersions: images.versions,
         disks: disks.disks,
-        sessions: this.#sessions.count,
+        sessions: this.#openDisks.count,
       },
       store: {
         chunkCount: facts.store.chunkCount,
@@ -172,7 +179,9 @@ export class Control<Device extends OpenDisk> {
   /** Resolves when everything that was begun in the background is done: counting, pruning, sending, writing the history. */
   async idle(): Promise<void> {
     await this.#updates.idle();
+    await this.sessions.idle();
     await this.images.settled();
+    await this.refusals.settled();
     await this.events.settled();
   }
 
@@ -184,10 +193,12 @@ export class Control<Device extends OpenDisk> {
 
   async #close(): Promise<void> {
     await this.#updates.close();
+    await this.sessions.idle();
     this.hub.close();
     await this.images.close();
     await this.#tracker.close();
     if (this.#deps.isServer !== false) {
+      await this.refusals.settled();
       await this.events.record({ kind: "server.stopped", message: `Ingot ${this.version} stopped` });
     }
     await this.events.settled();
@@ -206,6 +217,8 @@ interface Parts<Device extends OpenDisk> {
   readonly index: MachineIndex;
   readonly tracker: BootTracker;
   readonly sessions: SessionRegistry;
+  readonly monitor: SessionMonitor;
+  readonly refusals: LoginRefusals;
   readonly updates: LiveUpdates;
 }
 
@@ -224,6 +237,14 @@ async function assemble<Device extends OpenDisk>(
   const machines = new Inventory({ db, clock, random: deps.random, settings, index, tracker, events, hub });
   const groups = new Groups({ db, clock, events, hub });
   const images = await ImageRegistry.open({ db, clock, library: deps.library, settings, events, hub, onError });
+  const monitor = new SessionMonitor({ db, clock, hub, onError });
+  const refusals = new LoginRefusals({
+    clock,
+    events,
+    onError,
+    hasMachine: async (id) => (await readMachines(db, [id])).length > 0,
+    machineAt: (address) => index.byAddress(address),
+  });
   const disks = new Disks({
     db,
     clock,
@@ -234,6 +255,7 @@ async function assemble<Device extends OpenDisk>(
     tracker,
     events,
     hub,
+    onRefused: (login, reason) => refusals.explain(login, reason),
     portal: `${network.disk.address}:${network.disk.port}`,
     growthOf: (machineId) => updates.growthOf(machineId),
     onChange: (machineId) => updates.markDisk(machineId),
@@ -259,5 +281,20 @@ async function assemble<Device extends OpenDisk>(
     publishStatus: async () => hub.publish({ type: "status", status: await status() }),
   });
   const boots = new Boots({ db, clock, settings, inventory: machines, index, images, disks, tracker, network });
-  return { settings, events, hub, machines, groups, images, disks, boots, index, tracker, sessions, updates };
+  return {
+    settings,
+    events,
+    hub,
+    machines,
+    groups,
+    images,
+    disks,
+    boots,
+    index,
+    tracker,
+    sessions,
+    monitor,
+    refusals,
+    updates,
+  };
 }

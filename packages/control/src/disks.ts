@@ -39,6 +39,8 @@ export interface DisksDeps<Device extends OpenDisk> {
   readonly hub: LiveHub;
   readonly portal: string;
   readonly growthOf: (machineId: string) => readonly DiskGrowth[];
+  /** Called when a login is refused, with the reason in words. */
+  readonly onRefused: (login: DiskLogin, reason: string) => void;
   /** Called when sessions came or went. */
   readonly onChange: (machineId: string) => void;
 }
@@ -72,8 +74,13 @@ export class Disks<Device extends OpenDisk> {
    * @throws ControlError `notFound`, `staleBoot`, `unknownBoot`, `noDisk`, `busy`; what the keeper throws passes through.
    */
   async login(login: DiskLogin): Promise<LoggedIn<Device>> {
-    const { row } = await this.#machineOf(login.target);
-    return this.#mutex.run(row.id, () => this.#login(row.id, login));
+    try {
+      const { row } = await this.#machineOf(login.target);
+      return await this.#mutex.run(row.id, () => this.#login(row.id, login));
+    } catch (error) {
+      if (error instanceof ControlError) this.#deps.onRefused(login, error.message);
+      throw error;
+    }
   }
 
   /** One page of disks, by the machine's name. */

@@ -3,7 +3,7 @@ import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Control } from "./control.ts";
 import type { OpenDisk } from "./disk-keeper.ts";
 import { openEventStream } from "./event-stream.ts";
-import { failures, jsonResponse, newRoutes, pageOf, parseEventCursor } from "./route-parts.ts";
+import { failures, jsonResponse, newRoutes, pageOf, parseNumberCursor } from "./route-parts.ts";
 
 const listRoute = createRoute({
   operationId: "listEvents",
@@ -56,7 +56,7 @@ export function eventRoutes<Device extends OpenDisk>(control: Control<Device>): 
     // Events of machines that are gone are still there under their id.
     const known = machine === undefined ? undefined : await control.machines.find(machine);
     const id = known?.row.id ?? machine;
-    const start = parseEventCursor(cursor) ?? after;
+    const start = parseNumberCursor(cursor) ?? after;
     if (latest === "true" && start === undefined) {
       const items = await control.events.latest({ limit, machine: id });
       return context.json({ items, total: await control.events.count(id) }, 200);
@@ -68,7 +68,7 @@ export function eventRoutes<Device extends OpenDisk>(control: Control<Device>): 
     );
   });
   routes.openapi(streamRoute, async (context) => {
-    const since = parseEventCursor(context.req.header("last-event-id") ?? context.req.valid("query").lastEventId);
+    const since = parseNumberCursor(context.req.header("last-event-id") ?? context.req.valid("query").lastEventId);
     const { events, hub, clock, version } = control;
     const stream = await openEventStream({ events, hub, clock, version, since });
     return new Response(stream, {

@@ -28,6 +28,18 @@ export const MAX_FACT_LENGTH: number = 64;
 /** Machines that one tick of live updates publishes; the others wait for the next. */
 export const MAX_UPDATES_PER_TICK: number = 500;
 
+/** Sessions that one message of live updates holds; the others wait for the next, two seconds later. */
+export const MAX_SESSION_UPDATES: number = 2000;
+
+/** Ended sessions that wait for one slow stream; beyond this the reader starts over with a new `hello`. */
+export const MAX_WAITING_ENDED_SESSIONS: number = 10_000;
+
+/** Refused logins that become events within a minute; the others are only counted. */
+export const MAX_REFUSAL_EVENTS: number = 100;
+
+/** Initiators and reasons of refused logins that are remembered, so that one that tries again and again is told of once a minute. */
+export const MAX_REMEMBERED_REFUSALS: number = 5000;
+
 /** Points of a disk's growth that are kept. */
 export const MAX_GROWTH_POINTS: number = 60;
 

@@ -1,6 +1,6 @@
-import type { IngotEvent, LiveMessage } from "@ingot/api";
+import type { IngotEvent, LiveMessage, Session } from "@ingot/api";
 import { expect, test } from "vitest";
-import { MAX_STREAMS, MAX_WAITING_EVENTS } from "./limits.ts";
+import { MAX_STREAMS, MAX_WAITING_ENDED_SESSIONS, MAX_WAITING_EVENTS } from "./limits.ts";
 import { LiveHub } from "./live-hub.ts";
 
 function event(id: number): LiveMessage {
@@ -61,4 +61,46 @@ test("closing ends waiting and frees the place; twice is harmless", async () => 
   expect(hub.readerCount).toBe(MAX_STREAMS - 1);
   hub.close();
   expect(hub.readerCount).toBe(0);
+});
+
+const session = (id: string, failedCommands: number): Session => {
+  const flow = { bytes: 0, commands: 0, bytesPerSecond: 0, commandsPerSecond: 0 };
+  return {
+    id,
+    initiator: "i",
+    isid: "00023d000001",
+    peer: "p",
+    portal: "q",
+    since: "t",
+    read: flow,
+    write: flow,
+    otherCommands: 0,
+    failedCommands,
+    openCommands: 0,
+    queuedBytes: 0,
+    worker: 0,
+  };
+};
+const sessions = (changed: readonly Session[], ended: readonly string[] = []): LiveMessage => ({
+  type: "sessions",
+  sessions: changed,
+  ended,
+});
+
+test("a slow reader gets of each session the newest state, in one message, and every end", async () => {
+  const hub = new LiveHub();
+  const reader = hub.open();
+  hub.publish(sessions([session("a", 1), session("b", 1)]));
+  hub.publish(sessions([session("b", 2), session("c", 2)], ["a"]));
+  hub.publish(sessions([session("b", 3)], ["z"]));
+  expect(await reader.next()).toEqual(sessions([session("b", 3), session("c", 2)], ["a", "z"]));
+});
+
+test("a reader for which more sessions ended than are kept for it begins again", async () => {
+  const hub = new LiveHub();
+  const reader = hub.open();
+  for (let count = 0; count <= MAX_WAITING_ENDED_SESSIONS; count += 1) hub.publish(sessions([], [`s${count}`]));
+  expect(await reader.next()).toBe("overrun");
+  hub.publish(sessions([session("a", 1)]));
+  expect(await reader.next()).toEqual(sessions([session("a", 1)]));
 });

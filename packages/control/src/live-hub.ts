@@ -1,6 +1,6 @@
 import type { LiveMessage } from "@ingot/api";
 import { ControlError } from "./errors.ts";
-import { MAX_STREAMS, MAX_WAITING_EVENTS } from "./limits.ts";
+import { MAX_STREAMS, MAX_WAITING_ENDED_SESSIONS, MAX_WAITING_EVENTS } from "./limits.ts";
 
 /** One reader of live messages. */
 export interface LiveReader {
@@ -65,8 +65,23 @@ class Mailbox implements LiveReader {
       }
       this.#events += 1;
     }
-    this.#waiting.set(keyOf(message), message);
+    this.#keep(message);
     this.#wake?.();
+  }
+
+  #keep(message: LiveMessage): void {
+    const key = keyOf(message);
+    if (message.type !== "sessions") {
+      this.#waiting.set(key, message);
+      return;
+    }
+    const joined = joinSessions(this.#waiting.get(key), message);
+    if (joined.ended.length <= MAX_WAITING_ENDED_SESSIONS) {
+      this.#waiting.set(key, joined);
+      return;
+    }
+    this.#waiting.delete(key);
+    this.#overrun = true;
   }
 
   async next(): Promise<LiveMessage | "overrun" | undefined> {
@@ -97,11 +112,23 @@ class Mailbox implements LiveReader {
   }
 }
 
-/** Messages with the same key replace each other. */
+type SessionsMessage = Extract<LiveMessage, { type: "sessions" }>;
+
+/** One message that says what two said: of each session the newer state. */
+function joinSessions(older: LiveMessage | undefined, newer: SessionsMessage): SessionsMessage {
+  if (older?.type !== "sessions") return newer;
+  const sessions = new Map(older.sessions.map((session) => [session.id, session]));
+  for (const id of newer.ended) sessions.delete(id);
+  for (const session of newer.sessions) sessions.set(session.id, session);
+  return { type: "sessions", sessions: [...sessions.values()], ended: [...older.ended, ...newer.ended] };
+}
+
+/** Messages with the same key replace each other; those of sessions are joined. */
 function keyOf(message: LiveMessage): string {
   switch (message.type) {
     case "hello":
     case "status":
+    case "sessions":
       return message.type;
     case "machine":
       return `machine ${message.machine.id}`;

@@ -69,10 +69,10 @@ export function pageOf<Item>(
   return { items, total, ...(found.length > limit && last !== undefined && { nextCursor: cursorOf(last) }) };
 }
 
-/** The numeric cursor of the event list. @throws ControlError `invalidRequest`. */
-export function parseEventCursor(text: string | undefined): number | undefined {
+/** The cursor of a list by number. @throws ControlError `invalidRequest`. */
+export function parseNumberCursor(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (!/^\d{1,15}$/.test(text))
-    throw new ControlError("invalidRequest", `cursor ${JSON.stringify(text)}: expected an event's number`);
+    throw new ControlError("invalidRequest", `cursor ${JSON.stringify(text)}: expected a number`);
   return Number(text);
 }

@@ -27,7 +27,7 @@ export interface SessionReport {
   readonly writeCommands: number;
   /** Commands that neither read nor wrote the disk's content. */
   readonly otherCommands: number;
-  /** Commands that ended with CHECK CONDITION for another reason than a pending unit attention. */
+  /** Commands that ended with another status than GOOD, and not only to tell of a unit attention. */
   readonly failedCommands: number;
   /** Commands that have come and are not answered yet. */
   readonly openCommands: number;

@@ -23,6 +23,7 @@ export function toneOf(kind: EventKind): EventTone {
     case "machine.clash":
     case "image.damaged":
     case "disk.failed":
+    case "disk.refused":
       return "failed";
     case "machine.up":
     case "machine.running":
