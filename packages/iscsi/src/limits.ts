@@ -54,6 +54,15 @@ export const COMMAND_WINDOW = 64;
 /** Immediate commands that one session may have open; more are rejected (RFC 7143 §11.17.1 reason 6). */
 export const MAX_IMMEDIATE_COMMANDS = 32;
 
+/** Immediate task management and text requests that one session may have open; more are rejected. */
+export const MAX_OPEN_REQUESTS = 16;
+
+/** Commands and their data that one session may have waiting, behind a gap in CmdSN or for their task attribute. */
+export const MAX_HELD_BYTES = 1_048_576;
+
+/** Data-Out PDUs that are kept with one waiting command: a whole first burst in pieces of 512 bytes. */
+export const MAX_HELD_PDUS = 512;
+
 /** Output that a connection may hold before its socket is no longer read and reads stop producing. */
 export const MAX_QUEUED_OUTPUT_BYTES = 1_048_576;
 
@@ -72,6 +81,12 @@ export const MAX_COMPARE_AND_WRITE_BLOCKS = 32;
 /** Block descriptors in one UNMAP. */
 export const MAX_UNMAP_DESCRIPTORS = 256;
 
+/** Target descriptors of one EXTENDED COPY; both can only be this disk. */
+export const MAX_COPY_TARGETS = 2;
+
+/** Segment descriptors of one EXTENDED COPY, of 65535 blocks at most each: 256 MiB in all, so that an abort need not wait long. */
+export const MAX_COPY_SEGMENTS = 8;
+
 /** Initiators registered for persistent reservations on one logical unit. */
 export const MAX_REGISTRATIONS = 64;
 
@@ -89,6 +104,18 @@ export const MAX_SESSIONS_PER_TARGET = 16;
 
 /** A login must be done within this time; iPXE and Linux give up after 15 s themselves. */
 export const LOGIN_TIMEOUT_MS = 30_000;
+
+/** After this silence an initiator that pings is pinged by us; twice what open-iscsi lets pass between two pings of its own. */
+export const PING_AFTER_SILENCE_MS = 10_000;
+
+/** An initiator that has answered pings before, and is silent for so long after one, is dead; its disk is given back. */
+export const PING_TIMEOUT_MS = 60_000;
+
+/** How often to look for sessions that are silent. */
+export const PING_CHECK_MS = 5_000;
+
+/** Seconds that initiators are given to log out when the server stops, before their connections are closed. */
+export const SHUTDOWN_LOGOUT_SECONDS = 2;
 
 /** After this silence TCP probes the peer; initiators that never ping (iPXE) are told from dead ones this way. */
 export const KEEP_ALIVE_DELAY_MS = 30_000;

@@ -105,7 +105,7 @@ export class DataOutTask implements Task {
   abort(): Promise<void> | undefined {
     this.#aborted = true;
     for (const burst of this.#bursts.values()) this.#close(burst);
-    if (this.#inFlight === 0) return undefined;
+    if (this.#inFlight === 0 || (this.#finishing && this.#execution.outlivesCommand === true)) return undefined;
     return new Promise((resolve) => (this.#settled = resolve));
   }
 

@@ -283,7 +283,7 @@ export class Session implements TaskHost {
         this.counters.otherCommands++;
         const task = new PendingTask(this, identity, (done) => this.#done(task, done));
         this.#tasks.set(identity.initiatorTaskTag, task);
-        task.start(execution.done);
+        task.start(execution);
         return;
       }
       case "done": {

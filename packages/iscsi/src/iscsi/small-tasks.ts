@@ -1,5 +1,5 @@
 import { doneWith } from "../scsi/execute.ts";
-import type { Done } from "../scsi/execution.ts";
+import type { Done, Pending } from "../scsi/execution.ts";
 import { SenseOf } from "../scsi/sense.ts";
 import type { Task, TaskHost, TaskIdentity } from "./task.ts";
 
@@ -28,13 +28,14 @@ export class PendingTask implements Task {
     this.#ended = ended;
   }
 
-  start(done: Promise<Done>): void {
+  start({ done, outlivesCommand }: Pending): void {
     const end = (outcome: Done): void => {
       if (this.#aborted) return;
       this.#ended(outcome);
       this.#host.flushSoon();
     };
-    this.#settled = done.then(end, (error: unknown) => end(doneWith(error, SenseOf.writeError)));
+    const settled = done.then(end, (error: unknown) => end(doneWith(error, SenseOf.writeError)));
+    if (outlivesCommand !== true) this.#settled = settled;
   }
 
   abort(): Promise<void> | undefined {

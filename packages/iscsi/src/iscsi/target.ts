@@ -11,6 +11,7 @@ import { LoginStatus } from "./login-pdu.ts";
 import type { Session } from "./session.ts";
 import type { SessionCounters, SessionInfo } from "./session-info.ts";
 import { zeroCounters } from "./session-info.ts";
+import { TaskSet } from "./task-set.ts";
 
 /** Why a session or connection ended. */
 export type EndReason =
@@ -102,6 +103,7 @@ export class Target {
   readonly #deps: TargetDeps;
   /** By the disk's id, however many names lead to it. A unit without sessions stays while it holds persistent reservations. */
   readonly #units = new Map<string, LogicalUnit>();
+  readonly #taskSets = new WeakMap<LogicalUnit, TaskSet>();
   /** By TSIH. */
   readonly #sessions = new Map<number, OpenSession>();
   /** Logins of one initiator port to one target come one after the other. */
@@ -227,6 +229,12 @@ export class Target {
     return unit;
   }
 
+  #taskSetOf(unit: LogicalUnit): TaskSet {
+    const taskSet = this.#taskSets.get(unit) ?? new TaskSet();
+    this.#taskSets.set(unit, taskSet);
+    return taskSet;
+  }
+
   /** The login is answered: the session begins. The returned `closed` is called once, when nothing of it runs any more. */
   begin(
     tsih: number,
@@ -254,14 +262,16 @@ export class Target {
       const nexus: Nexus = {
         initiatorPort: `${info.initiatorName},i,0x${info.isid}`,
         targetName,
+        targetPort: 1,
+        targetPortCount: 1,
         device: disk.device,
         unitAttentions: [],
         abortCommands: () => session.abortAll(),
         disconnect: () => void open.connection.close("reset"),
       };
       open.nexus = nexus;
-      unit.nexuses.add(nexus);
-      session.attach({ unit, nexus });
+      unit.join(nexus);
+      session.attach({ unit, nexus, taskSet: this.#taskSetOf(unit) });
     }
     this.report({ kind: "login", session: info });
     return { closed: (reason) => this.#end(tsih, reason) };
@@ -282,7 +292,7 @@ export class Target {
   async #endNow(tsih: number, open: OpenSession, reason: EndReason): Promise<void> {
     const { unit, nexus, disk, info } = open;
     if (unit !== undefined) {
-      if (nexus !== undefined) unit.leave(nexus);
+      if (nexus !== undefined) await unit.leave(nexus);
       // A login that has the disk open but has not been answered yet counts too.
       const isUsed = [...this.#sessions.values()].some((other) => other !== open && other.unit === unit);
       const { id } = unit.identity;

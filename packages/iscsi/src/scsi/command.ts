@@ -1,3 +1,4 @@
+import type { BlockDevice } from "../block-device.ts";
 import type { Execution } from "./execution.ts";
 import type { LogicalUnit, Nexus } from "./logical-unit.ts";
 
@@ -28,11 +29,13 @@ export interface Command {
   readonly access: Access;
   /** CDB usage data for REPORT SUPPORTED OPERATION CODES (SPC-4 §6.35.3): a set bit is a bit that we look at. Its length is the CDB's. */
   readonly usage: readonly number[];
+  /** Whether the command is there on a unit with this device; on every one when absent. */
+  isOffered?(device: BlockDevice): boolean;
   execute(context: CommandContext): Execution;
 }
 
 /** Operation codes that stand for several commands, told apart by the service action (SPC-4 §4.2.5.1). */
-const WITH_SERVICE_ACTIONS: ReadonlySet<number> = new Set([0x5e, 0x5f, 0x9e, 0xa3]);
+const WITH_SERVICE_ACTIONS: ReadonlySet<number> = new Set([0x48, 0x5e, 0x5f, 0x83, 0x84, 0x9e, 0xa3]);
 
 /** Whether an operation code needs its service action to be a command. */
 export function hasServiceActions(opcode: number): boolean {

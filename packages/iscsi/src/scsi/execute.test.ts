@@ -1,70 +1,9 @@
 import { expect, test } from "vitest";
-import { MemoryDevice } from "../../test/memory-device.ts";
-import { execute } from "./execute.ts";
-import type { Done, Execution } from "./execution.ts";
+import type { MemoryDevice } from "../../test/memory-device.ts";
+import { codeOf, hexOf, IDENTITY, join, newNexus, newUnit, reserveOut, run } from "../../test/scsi-harness.ts";
 import { LogicalUnit } from "./logical-unit.ts";
-import type { Nexus, UnitIdentity } from "./logical-unit.ts";
-import { doneWith } from "./execute.ts";
+import type { Nexus } from "./logical-unit.ts";
 import { encodeSense, SenseOf } from "./sense.ts";
-
-const IDENTITY: UnitIdentity = {
-  id: "disk-1",
-  readOnly: false,
-  writeCache: true,
-  physicalBlockBytes: 4096,
-};
-
-function join(unit: LogicalUnit, name: string, device = new MemoryDevice(1_048_576)): Nexus {
-  const nexus = {
-    initiatorPort: name,
-    targetName: "iqn.2026-11.org.ingot:disk",
-    device,
-    unitAttentions: [],
-    abortCommands: () => Promise.resolve(),
-    disconnect: () => undefined,
-  };
-  unit.nexuses.add(nexus);
-  return nexus;
-}
-
-function newUnit(identity: Partial<UnitIdentity> = {}): { unit: LogicalUnit; nexus: Nexus } {
-  const unit = new LogicalUnit({ ...IDENTITY, ...identity });
-  return { unit, nexus: join(unit, "iqn.a,i,0x1") };
-}
-
-/** Runs a command to its end, giving it `data`. */
-async function run(
-  unit: LogicalUnit,
-  nexus: Nexus,
-  cdb: readonly number[],
-  data: Uint8Array = new Uint8Array(0),
-): Promise<Done> {
-  const bytes = new Uint8Array(16);
-  bytes.set(cdb);
-  const execution: Execution = execute(unit, nexus, bytes, data.length);
-  try {
-    switch (execution.kind) {
-      case "done":
-        return execution;
-      case "pending":
-        return await execution.done;
-      case "dataIn": {
-        const into = new Uint8Array(execution.length);
-        await execution.produce(0, into);
-        return { kind: "done", status: 0, data: into };
-      }
-      case "dataOut":
-        await execution.consume(0, data.subarray(0, execution.length));
-        await execution.finish(Math.min(data.length, execution.length));
-        return { kind: "done", status: 0 };
-    }
-  } catch (error) {
-    return doneWith(error, SenseOf.internalTargetFailure);
-  }
-}
-
-const hexOf = (done: Done): string => done.data?.toHex() ?? "";
-const codeOf = (done: Done): string | undefined => done.sense?.code.toString(16).padStart(4, "0");
 
 test("standard INQUIRY, byte for byte", async () => {
   const { unit, nexus } = newUnit();
@@ -75,7 +14,7 @@ test("standard INQUIRY, byte for byte", async () => {
       "06" + // SPC-4
       "12" + // HISUP, response data format 2
       "5b" + // 91 more bytes
-      "10" + // implicit asymmetric access
+      "18" + // implicit asymmetric access, third-party copy
       "00" +
       "02" + // command queueing
       "494e474f54202020" + // "INGOT   "
@@ -114,7 +53,7 @@ test.each([
       "0000000000004000" +
       "00".repeat(20),
   ],
-  ["block device characteristics", 0xb1, "00b1003c" + "0001" + "00".repeat(58)],
+  ["block device characteristics", 0xb1, "00b1003c" + "000100" + "40" + "00".repeat(56)],
   ["logical block provisioning", 0xb2, "00b20004" + "00e40200"],
 ])("vital product data: %s", async (_, page, expected) => {
   const { unit, nexus } = newUnit();
@@ -174,14 +113,7 @@ test("a disk above 2 TiB sends its initiator to READ CAPACITY(16) and READ(16)",
     flush: async () => undefined,
     discard: () => undefined,
   };
-  const nexus: Nexus = {
-    initiatorPort: "a",
-    targetName: "iqn.2026-11.org.ingot:disk",
-    device,
-    unitAttentions: [],
-    abortCommands: async () => undefined,
-    disconnect: () => undefined,
-  };
+  const nexus = newNexus("a", device);
   expect(hexOf(await run(unit, nexus, [0x25]))).toBe("ffffffff00000200");
   await run(unit, nexus, [0x88, 0, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1]);
   expect(offsets).toEqual([0x1_ffff_ffff * 512]);
@@ -313,25 +245,12 @@ test("RESERVE keeps others out until released, reset or the holder's end", async
   expect(await run(unit, other, [0x12, 0, 0, 0, 36])).toMatchObject({ status: 0 });
   await run(unit, other, [0x17]);
   expect(await run(unit, other, [0x00])).toMatchObject(conflict);
-  unit.leave(nexus);
+  await unit.leave(nexus);
   expect(await run(unit, other, [0x00])).toMatchObject({ status: 0 });
   await run(unit, other, [0x16]);
   await unit.reset();
   expect(unit.reservedBy).toBeUndefined();
 });
-
-/** PERSISTENT RESERVE OUT with its 24 bytes. */
-function reserveOut(
-  serviceAction: number,
-  type: number,
-  key: number,
-  serviceKey = 0,
-): [number[], Uint8Array<ArrayBuffer>] {
-  const list = new Uint8Array(24);
-  list[7] = key;
-  list[15] = serviceKey;
-  return [[0x5f, serviceAction, type, 0, 0, 0, 0, 0, 24], list];
-}
 
 test("persistent reservations: who may do what under each type", async () => {
   const read = [0x28, 0, 0, 0, 0, 0, 0, 0, 1];
@@ -364,7 +283,7 @@ test("persistent reservations survive their session and a reset, and end by pree
   await run(unit, nexus, ...reserveOut(0, 0, 0, 1));
   await run(unit, nexus, ...reserveOut(1, 3, 1));
   await run(unit, other, ...reserveOut(0, 0, 0, 2));
-  unit.leave(nexus);
+  await unit.leave(nexus);
   await unit.reset();
   other.unitAttentions.length = 0;
   expect(await run(unit, other, [0x28, 0, 0, 0, 0, 0, 0, 0, 1])).toMatchObject({ status: 0x18 });

@@ -1,6 +1,8 @@
 import { byteAt } from "../bytes.ts";
 import { hasServiceActions } from "./command.ts";
 import type { Command, CommandContext } from "./command.ts";
+import { DEFECT_COMMANDS } from "./defect-data.ts";
+import { EXTENDED_COPY_COMMANDS } from "./extended-copy-commands.ts";
 import { checkCondition } from "./execution.ts";
 import type { Done, Execution } from "./execution.ts";
 import { INQUIRY, INQUIRY_COMMAND, inquiryWithoutUnit } from "./inquiry.ts";
@@ -17,6 +19,8 @@ import {
 import { PROVISIONING_COMMANDS } from "./provisioning.ts";
 import { READ_WRITE_COMMANDS } from "./read-write.ts";
 import { RESERVATION_COMMANDS } from "./reservations.ts";
+import type { SanitizeOperation } from "./sanitize.ts";
+import { SANITIZE, SANITIZE_COMMANDS } from "./sanitize-commands.ts";
 import { CheckCondition, ReservationConflict, SenseOf } from "./sense.ts";
 import type { Sense } from "./sense.ts";
 import { ScsiStatus } from "./status.ts";
@@ -28,6 +32,9 @@ const BASE = [
   ...READ_WRITE_COMMANDS,
   ...PROVISIONING_COMMANDS,
   ...MODE_COMMANDS,
+  ...DEFECT_COMMANDS,
+  ...SANITIZE_COMMANDS,
+  ...EXTENDED_COPY_COMMANDS,
   ...RESERVATION_COMMANDS,
   ...PERSISTENT_RESERVE_COMMANDS,
 ];
@@ -54,12 +61,14 @@ export function doneWith(error: unknown, deviceFailure: Sense): Done {
 export function execute(unit: LogicalUnit, nexus: Nexus, cdb: Uint8Array, dataOutLength: number): Execution {
   const opcode = byteAt(cdb, 0);
   const command = COMMANDS.get(hasServiceActions(opcode) ? opcode | ((byteAt(cdb, 1) & 0x1f) << 8) : opcode);
-  if (command === undefined) return unknownCommand(opcode, nexus);
+  if (command === undefined || command.isOffered?.(nexus.device) === false) return unknownCommand(opcode, nexus);
   if (nexus.unitAttentions.length > 0 && opcode !== INQUIRY && opcode !== REPORT_LUNS && opcode !== REQUEST_SENSE) {
     return checkCondition(nexus.unitAttentions.shift() as Sense);
   }
   if (isReservedByAnother(unit, nexus, command)) return { kind: "done", status: ScsiStatus.reservationConflict };
   if (command.access === "writes" && unit.writeProtected) return checkCondition(SenseOf.writeProtected);
+  const busy = unit.sanitizing;
+  if (busy !== undefined && !isAllowedDuring(busy, opcode)) return checkCondition(busy.sense);
   const context: CommandContext = { unit, nexus, cdb, dataOutLength };
   try {
     return command.execute(context);
@@ -86,6 +95,12 @@ export function executeWithoutUnit(cdb: Uint8Array): Execution {
     default:
       return checkCondition(SenseOf.logicalUnitNotSupported);
   }
+}
+
+/** INQUIRY, REPORT LUNS and REQUEST SENSE always; SANITIZE itself to come out of a failure (SBC-3 §4.11.2, §4.11.4). */
+function isAllowedDuring(operation: SanitizeOperation, opcode: number): boolean {
+  if (opcode === INQUIRY || opcode === REPORT_LUNS || opcode === REQUEST_SENSE) return true;
+  return operation.hasFailed && opcode === SANITIZE;
 }
 
 function unknownCommand(opcode: number, nexus: Nexus): Done {

@@ -30,6 +30,8 @@ export interface DataOutExecution {
   consume(offset: number, bytes: Uint8Array): void | Promise<void>;
   /** All pieces settled; `received` of `length` bytes came (less when the initiator offered less). The command ends GOOD when this does. */
   finish(received: number): void | Promise<void>;
+  /** The work of `finish` goes on when the command is aborted (SANITIZE): nobody has to wait for it. */
+  readonly outlivesCommand?: boolean;
 }
 
 /** A command without data that takes time. */
@@ -37,6 +39,8 @@ export interface Pending {
   readonly kind: "pending";
   /** Rejects with `CheckCondition` or a device's error. */
   readonly done: Promise<Done>;
+  /** As in {@link DataOutExecution}. */
+  readonly outlivesCommand?: boolean;
 }
 
 /** What becomes of one command. */

@@ -29,7 +29,7 @@ function standardInquiry(): Uint8Array {
   bytes[2] = 0x06; // VERSION: SPC-4
   bytes[3] = 0x12; // HISUP, RESPONSE DATA FORMAT 2
   bytes[4] = bytes.length - 5;
-  bytes[5] = 0x10; // TPGS: implicit asymmetric access only
+  bytes[5] = 0x18; // TPGS: implicit asymmetric access only; 3PC: EXTENDED COPY
   bytes[7] = 0x02; // CMDQUE
   const text = new TextEncoder();
   bytes.set(text.encode(VENDOR), 8);

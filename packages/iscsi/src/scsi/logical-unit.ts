@@ -1,7 +1,9 @@
 import type { BlockDevice } from "../block-device.ts";
 import { MAX_UNIT_ATTENTIONS } from "../limits.ts";
+import type { CopyProgress } from "./extended-copy.ts";
 import { PersistentReservations } from "./persistent-reservations.ts";
-import { SenseOf } from "./sense.ts";
+import type { SanitizeOperation } from "./sanitize.ts";
+import { CheckCondition, SenseOf } from "./sense.ts";
 import type { Sense } from "./sense.ts";
 
 /** Bytes of a logical block; 4096 would keep firmware and boot loaders from starting. */
@@ -25,6 +27,10 @@ export interface Nexus {
   readonly initiatorPort: string;
   /** The name that it logged in to, which VPD page 83h gives as the target port's. */
   readonly targetName: string;
+  /** Portal group tag of the portal that it came through: the relative target port identifier (RFC 7143 §4.4.2). */
+  readonly targetPort: number;
+  /** How many target ports lead to the unit; they are numbered from 1. */
+  readonly targetPortCount: number;
   readonly device: BlockDevice;
   /** Conditions that the next command is answered with, oldest first. */
   readonly unitAttentions: Sense[];
@@ -39,6 +45,8 @@ export class LogicalUnit {
   readonly identity: UnitIdentity;
   readonly nexuses: Set<Nexus> = new Set();
   readonly persistentReservations: PersistentReservations = new PersistentReservations();
+  /** The last EXTENDED COPY of each session, for RECEIVE COPY STATUS; the next one takes its place. */
+  readonly lastCopies: WeakMap<Nexus, CopyProgress> = new WeakMap();
   /** Initiator port that holds a RESERVE(6) or RESERVE(10). */
   reservedBy: string | undefined;
   /** Software write protect and descriptor-format sense, from the control mode page. */
@@ -50,6 +58,7 @@ export class LogicalUnit {
   }
 
   #exclusive: Promise<void> = Promise.resolve();
+  #sanitizing: SanitizeOperation | undefined;
 
   /**
    * Runs read-modify-write work one after the other. Plain writes to the same blocks at the same time are the
@@ -65,15 +74,52 @@ export class LogicalUnit {
     return this.identity.readOnly || this.softwareWriteProtect;
   }
 
-  /** Whether nothing needs to be remembered once no session is there. */
-  get isForgettable(): boolean {
-    return this.nexuses.size === 0 && this.persistentReservations.isEmpty;
+  /** The sanitize operation that is under way or has failed. */
+  get sanitizing(): SanitizeOperation | undefined {
+    return this.#sanitizing;
   }
 
-  /** The nexus is lost: what it held by RESERVE is free again (SPC-2 §5.5.1). Persistent reservations stay. */
-  leave(nexus: Nexus): void {
+  /** Keeps the unit to itself until the operation has ended well. */
+  sanitize(operation: SanitizeOperation): void {
+    this.#sanitizing = operation;
+    void operation.ended.then((sense) => {
+      if (sense === undefined && this.#sanitizing === operation) this.#sanitizing = undefined;
+    });
+  }
+
+  /** After a failure: the unit answers again. */
+  exitSanitizeFailure(): void {
+    if (this.#sanitizing?.hasFailed === true) this.#sanitizing = undefined;
+  }
+
+  /** Throws SANITIZE IN PROGRESS: for work that began before and would write over what was sanitized. */
+  requireNoSanitize(): void {
+    if (this.#sanitizing !== undefined) throw new CheckCondition(this.#sanitizing.sense);
+  }
+
+  /** Whether nothing needs to be remembered once no session is there. */
+  get isForgettable(): boolean {
+    return this.nexuses.size === 0 && this.persistentReservations.isEmpty && this.#sanitizing === undefined;
+  }
+
+  /** A session begins. */
+  join(nexus: Nexus): void {
+    this.nexuses.add(nexus);
+    void this.#sanitizing?.use(this.#devices());
+  }
+
+  /**
+   * The nexus is lost: what it held by RESERVE is free again (SPC-2 §5.5.1). Persistent reservations stay.
+   * Resolves when the unit does not use its device any more.
+   */
+  async leave(nexus: Nexus): Promise<void> {
     this.nexuses.delete(nexus);
     if (this.reservedBy === nexus.initiatorPort) this.reservedBy = undefined;
+    await this.#sanitizing?.use(this.#devices());
+  }
+
+  #devices(): BlockDevice[] {
+    return [...this.nexuses].map(({ device }) => device);
   }
 
   /** Ends all commands and RESERVEs; everybody is told, the one who asked included. Persistent reservations survive (SPC-4 §5.13.5). */

@@ -3,6 +3,7 @@ import type { Command, CommandContext } from "./command.ts";
 import { answer, checkCondition, GOOD } from "./execution.ts";
 import type { Execution } from "./execution.ts";
 import { BLOCK_BYTES } from "./logical-unit.ts";
+import { TARGET_PORT_GROUP } from "./vital-product-data.ts";
 import { CheckCondition, encodeSense, SenseOf } from "./sense.ts";
 
 const TEST_UNIT_READY = 0x00;
@@ -16,10 +17,11 @@ export const REPORT_LUNS = 0xa0;
 const READ_CAPACITY_16 = { opcode: 0x9e, serviceAction: 0x10 };
 const REPORT_TARGET_PORT_GROUPS = { opcode: 0xa3, serviceAction: 0x0a };
 
-/** REQUEST SENSE gives the oldest unit attention as data, and takes it away (SPC-4 §6.39). */
+/** REQUEST SENSE gives the oldest unit attention as data, and takes it away; else how far a SANITIZE is (SPC-4 §6.39). */
 function requestSense({ cdb, nexus, unit }: CommandContext): Execution {
   const descriptorFormat = (byteAt(cdb, 1) & 0x01) !== 0 || unit.descriptorSense;
-  return answer(encodeSense(nexus.unitAttentions.shift() ?? SenseOf.none, descriptorFormat), byteAt(cdb, 4));
+  const sense = nexus.unitAttentions.shift() ?? unit.sanitizing?.sense ?? SenseOf.none;
+  return answer(encodeSense(sense, descriptorFormat), byteAt(cdb, 4));
 }
 
 /** REQUEST SENSE for a LUN that is not there: GOOD, with the reason as data (SPC-4 §6.39). */
@@ -73,13 +75,14 @@ function readCapacity16({ cdb, nexus, unit }: CommandContext): Execution {
   return answer(bytes, u32At(cdb, 10));
 }
 
-/** REPORT TARGET PORT GROUPS (SPC-4 §6.37): one group with one port, active/optimized. */
-function reportTargetPortGroups({ cdb }: CommandContext): Execution {
-  const extended = byteAt(cdb, 1) >>> 5 === 1;
-  const header = extended ? [0, 0, 0, 16, 0x10, 0, 0, 0] : [0, 0, 0, 12];
-  const group = [0x00, 0x01, 0, 1, 0, 0, 0, 1];
-  const port = [0, 0, 0, 1];
-  return answer(Uint8Array.of(...header, ...group, ...port), u32At(cdb, 6));
+/** REPORT TARGET PORT GROUPS (SPC-4 §6.37): all ports in one group, active/optimized, which is the only state there is. */
+function reportTargetPortGroups({ cdb, nexus }: CommandContext): Execution {
+  const isExtended = byteAt(cdb, 1) >>> 5 === 1;
+  const count = nexus.targetPortCount;
+  const ports = Array.from({ length: count }, (_, i) => [0, 0, (i + 1) >>> 8, (i + 1) & 0xff]).flat();
+  const group = [0x00, 0x01, 0, TARGET_PORT_GROUP, 0, 0, 0, count, ...ports];
+  const body = isExtended ? [0x10, 0, 0, 0, ...group] : group;
+  return answer(Uint8Array.of(0, 0, body.length >>> 8, body.length, ...body), u32At(cdb, 6));
 }
 
 const U32 = [0xff, 0xff, 0xff, 0xff];

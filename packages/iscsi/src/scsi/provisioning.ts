@@ -25,7 +25,7 @@ const PIECE_BYTES = 262_144;
 const MAX_STATUS_DESCRIPTORS = 256;
 
 /** UNMAP (SBC-3 §5.28): a header of 8 bytes and descriptors of 16. */
-function unmap({ cdb, nexus }: CommandContext): Execution {
+function unmap({ cdb, nexus, unit }: CommandContext): Execution {
   // ANCHOR is not offered (VPD page B2h, ANC_SUP 0).
   if ((byteAt(cdb, 1) & 0x01) !== 0) throw new CheckCondition(SenseOf.invalidFieldInCdb);
   const length = u16At(cdb, 7);
@@ -33,6 +33,7 @@ function unmap({ cdb, nexus }: CommandContext): Execution {
   if (length < 8) throw new CheckCondition(SenseOf.parameterListLengthError);
   return new CollectedData(length, async (bytes) => {
     for (const range of unmapRanges(bytes, nexus.device.sizeBytes)) {
+      unit.requireNoSanitize();
       await nexus.device.discard(range.lba * BLOCK_BYTES, range.blockCount * BLOCK_BYTES);
     }
   });
@@ -72,6 +73,7 @@ function writeSame({ cdb, nexus, unit, dataOutLength }: CommandContext): Executi
   requireInside(range, nexus.device.sizeBytes);
   requireDataOut(dataOutLength, (flags & NO_DATA_OUT) === 0 ? BLOCK_BYTES : 0);
   const run = async (block: Uint8Array): Promise<void> => {
+    unit.requireNoSanitize();
     if ((flags & UNMAP_BIT) !== 0 && block.every((byte) => byte === 0)) {
       await nexus.device.discard(range.lba * BLOCK_BYTES, range.blockCount * BLOCK_BYTES);
     } else {

@@ -8,6 +8,7 @@ import type { Command, CommandContext } from "./command.ts";
 import { GOOD, goodAfter } from "./execution.ts";
 import type { DataInExecution, DataOutExecution, Execution } from "./execution.ts";
 import { BLOCK_BYTES } from "./logical-unit.ts";
+import type { LogicalUnit } from "./logical-unit.ts";
 import { CheckCondition, SenseOf } from "./sense.ts";
 
 /** Operation codes of this file (SBC-3 §5.1). */
@@ -62,18 +63,22 @@ class BlockWrite implements DataOutExecution {
   readonly kind = "dataOut";
   readonly granularity = BLOCK_BYTES;
   readonly length: number;
+  readonly #unit: LogicalUnit;
   readonly #device: BlockDevice;
   readonly #start: number;
   readonly #flush: boolean;
 
-  constructor(device: BlockDevice, range: BlockRange, flush: boolean) {
-    this.#device = device;
+  constructor({ unit, nexus }: CommandContext, range: BlockRange, flush: boolean) {
+    this.#unit = unit;
+    this.#device = nexus.device;
     this.#start = range.lba * BLOCK_BYTES;
     this.length = range.blockCount * BLOCK_BYTES;
     this.#flush = flush;
   }
 
   consume(offset: number, bytes: Uint8Array): void | Promise<void> {
+    // A sanitize may have begun while the data was on its way; what it overwrote must not come back.
+    if (this.#unit.sanitizing !== undefined) this.#unit.requireNoSanitize();
     return this.#device.write(this.#start + offset, bytes);
   }
 
@@ -143,12 +148,12 @@ function readAfterFlush(device: BlockDevice, execution: BlockRead): DataInExecut
 }
 
 function write(context: CommandContext): Execution {
-  const { cdb, nexus, unit } = context;
+  const { cdb, unit } = context;
   const six = cdb[0] === BlockOpcode.write6;
   if (!six) requireNoProtection(cdb);
   const range = rangeOnDisk(context);
   requireTransferable(range);
-  return new BlockWrite(nexus.device, range, !unit.identity.writeCache || (!six && (byteAt(cdb, 1) & FUA) !== 0));
+  return new BlockWrite(context, range, !unit.identity.writeCache || (!six && (byteAt(cdb, 1) & FUA) !== 0));
 }
 
 /** WRITE AND VERIFY: written, made stable, then read back and compared (BYTCHK=1) or merely read (BYTCHK=0). */
@@ -159,7 +164,7 @@ function writeAndVerify(context: CommandContext): Execution {
   requireTransferable(range);
   const byteCheck = byteAt(cdb, 1) & BYTE_CHECK;
   if (byteCheck > 2) throw new CheckCondition(SenseOf.invalidFieldInCdb);
-  const writing = new BlockWrite(nexus.device, range, true);
+  const writing = new BlockWrite(context, range, true);
   const comparing = new BlockCompare(nexus.device, range);
   return {
     kind: "dataOut",
@@ -236,6 +241,7 @@ function compareAndWrite(context: CommandContext): Execution {
       const stored = new Uint8Array(length);
       await nexus.device.read(start, stored);
       requireEqual(stored, bytes.subarray(0, length), 0);
+      unit.requireNoSanitize();
       await nexus.device.write(start, bytes.subarray(length));
       if (fua) await nexus.device.flush();
     }),
@@ -248,7 +254,7 @@ function orWrite(context: CommandContext): Execution {
   requireNoProtection(cdb);
   const range = rangeOnDisk(context);
   requireTransferable(range);
-  const writing = new BlockWrite(nexus.device, range, !unit.identity.writeCache || (byteAt(cdb, 1) & FUA) !== 0);
+  const writing = new BlockWrite(context, range, !unit.identity.writeCache || (byteAt(cdb, 1) & FUA) !== 0);
   const start = range.lba * BLOCK_BYTES;
   return {
     kind: "dataOut",

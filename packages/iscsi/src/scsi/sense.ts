@@ -7,6 +7,7 @@ const SenseKey = {
   illegalRequest: 0x5,
   unitAttention: 0x6,
   dataProtect: 0x7,
+  copyAborted: 0xa,
   abortedCommand: 0xb,
   miscompare: 0xe,
 } as const;
@@ -21,10 +22,14 @@ export interface Sense {
   readonly information?: number;
   /** Byte of the CDB that is wrong (SPC-4 §4.5.2.4.2). */
   readonly cdbByte?: number;
+  /** How much of a long operation is done, of 65536 (SPC-4 §4.5.2.4.4). */
+  readonly progress?: number;
 }
 
 type SenseName =
   | "none"
+  | "sanitizeInProgress"
+  | "unreachableCopyTarget"
   | "writeError"
   | "unexpectedUnsolicitedData"
   | "notEnoughUnsolicitedData"
@@ -37,16 +42,25 @@ type SenseName =
   | "invalidFieldInCdb"
   | "logicalUnitNotSupported"
   | "invalidFieldInParameterList"
+  | "tooManyTargetDescriptors"
+  | "unsupportedTargetDescriptorTypeCode"
+  | "tooManySegmentDescriptors"
+  | "unsupportedSegmentDescriptorTypeCode"
+  | "inlineDataLengthExceeded"
   | "invalidReleaseOfPersistentReservation"
   | "writeProtected"
   | "powerOnOrReset"
+  | "powerOn"
+  | "itNexusLoss"
   | "busDeviceReset"
   | "modeParametersChanged"
   | "reservationsPreempted"
   | "reservationsReleased"
   | "registrationsPreempted"
   | "commandsClearedByAnotherInitiator"
+  | "sanitizeCommandFailed"
   | "savingParametersNotSupported"
+  | "copyAborted"
   | "internalTargetFailure"
   | "protocolServiceCrcError"
   | "insufficientRegistrationResources";
@@ -54,6 +68,9 @@ type SenseName =
 /** The sense data this target sends, named as in SPC-4 annex F. */
 export const SenseOf: Readonly<Record<SenseName, Sense>> = {
   none: { key: SenseKey.noSense, code: 0x0000 },
+  copyAborted: { key: SenseKey.copyAborted, code: 0x0000 },
+  sanitizeInProgress: { key: SenseKey.notReady, code: 0x041b },
+  unreachableCopyTarget: { key: SenseKey.copyAborted, code: 0x0804 },
   writeError: { key: SenseKey.mediumError, code: 0x0c00 },
   unexpectedUnsolicitedData: { key: SenseKey.abortedCommand, code: 0x0c0c },
   notEnoughUnsolicitedData: { key: SenseKey.abortedCommand, code: 0x0c0d },
@@ -66,15 +83,23 @@ export const SenseOf: Readonly<Record<SenseName, Sense>> = {
   invalidFieldInCdb: { key: SenseKey.illegalRequest, code: 0x2400 },
   logicalUnitNotSupported: { key: SenseKey.illegalRequest, code: 0x2500 },
   invalidFieldInParameterList: { key: SenseKey.illegalRequest, code: 0x2600 },
+  tooManyTargetDescriptors: { key: SenseKey.illegalRequest, code: 0x2606 },
+  unsupportedTargetDescriptorTypeCode: { key: SenseKey.illegalRequest, code: 0x2607 },
+  tooManySegmentDescriptors: { key: SenseKey.illegalRequest, code: 0x2608 },
+  unsupportedSegmentDescriptorTypeCode: { key: SenseKey.illegalRequest, code: 0x2609 },
+  inlineDataLengthExceeded: { key: SenseKey.illegalRequest, code: 0x260b },
   invalidReleaseOfPersistentReservation: { key: SenseKey.illegalRequest, code: 0x2604 },
   writeProtected: { key: SenseKey.dataProtect, code: 0x2700 },
   powerOnOrReset: { key: SenseKey.unitAttention, code: 0x2900 },
+  powerOn: { key: SenseKey.unitAttention, code: 0x2901 },
+  itNexusLoss: { key: SenseKey.unitAttention, code: 0x2907 },
   busDeviceReset: { key: SenseKey.unitAttention, code: 0x2903 },
   modeParametersChanged: { key: SenseKey.unitAttention, code: 0x2a01 },
   reservationsPreempted: { key: SenseKey.unitAttention, code: 0x2a03 },
   reservationsReleased: { key: SenseKey.unitAttention, code: 0x2a04 },
   registrationsPreempted: { key: SenseKey.unitAttention, code: 0x2a05 },
   commandsClearedByAnotherInitiator: { key: SenseKey.unitAttention, code: 0x2f00 },
+  sanitizeCommandFailed: { key: SenseKey.mediumError, code: 0x3103 },
   savingParametersNotSupported: { key: SenseKey.illegalRequest, code: 0x3900 },
   internalTargetFailure: { key: SenseKey.hardwareError, code: 0x4400 },
   protocolServiceCrcError: { key: SenseKey.abortedCommand, code: 0x4705 },
@@ -108,7 +133,9 @@ const DESCRIPTOR_CURRENT = 0x72;
 const INFORMATION_VALID = 0x80;
 const FIXED_LENGTH = 18;
 const INFORMATION_DESCRIPTOR_LENGTH = 12;
-const FIELD_DESCRIPTOR_LENGTH = 8;
+const KEY_SPECIFIC_DESCRIPTOR_LENGTH = 8;
+/** SKSV: sense-key specific data is there. */
+const KEY_SPECIFIC_VALID = 0x80;
 /** SKSV and C/D: a field pointer is there, and it points into the CDB. */
 const FIELD_IN_CDB = 0xc0;
 
@@ -129,17 +156,25 @@ function encodeFixedSense(sense: Sense): Uint8Array {
     bytes[0] = FIXED_CURRENT | INFORMATION_VALID;
     view.setUint32(3, sense.information);
   }
-  if (sense.cdbByte !== undefined) {
-    bytes[15] = FIELD_IN_CDB;
-    view.setUint16(16, sense.cdbByte);
+  const specific = keySpecificOf(sense);
+  if (specific !== undefined) {
+    bytes[15] = specific.flags;
+    view.setUint16(16, specific.value);
   }
   return bytes;
 }
 
+/** The three bytes whose meaning depends on the sense key: a field pointer, or a progress indication. */
+function keySpecificOf({ cdbByte, progress }: Sense): { flags: number; value: number } | undefined {
+  if (cdbByte !== undefined) return { flags: FIELD_IN_CDB, value: cdbByte };
+  if (progress !== undefined) return { flags: KEY_SPECIFIC_VALID, value: Math.min(progress, 0xffff) };
+  return undefined;
+}
+
 function encodeDescriptorSense(sense: Sense): Uint8Array {
   const informationLength = sense.information === undefined ? 0 : INFORMATION_DESCRIPTOR_LENGTH;
-  const fieldLength = sense.cdbByte === undefined ? 0 : FIELD_DESCRIPTOR_LENGTH;
-  const bytes = new Uint8Array(8 + informationLength + fieldLength);
+  const specific = keySpecificOf(sense);
+  const bytes = new Uint8Array(8 + informationLength + (specific === undefined ? 0 : KEY_SPECIFIC_DESCRIPTOR_LENGTH));
   const view = new DataView(bytes.buffer);
   bytes[0] = DESCRIPTOR_CURRENT;
   bytes[1] = sense.key;
@@ -150,12 +185,12 @@ function encodeDescriptorSense(sense: Sense): Uint8Array {
     bytes[10] = INFORMATION_VALID;
     view.setBigUint64(12, BigInt(sense.information));
   }
-  if (sense.cdbByte !== undefined) {
+  if (specific !== undefined) {
     const at = 8 + informationLength;
     bytes[at] = 0x02;
-    bytes[at + 1] = FIELD_DESCRIPTOR_LENGTH - 2;
-    bytes[at + 4] = FIELD_IN_CDB;
-    view.setUint16(at + 5, sense.cdbByte);
+    bytes[at + 1] = KEY_SPECIFIC_DESCRIPTOR_LENGTH - 2;
+    bytes[at + 4] = specific.flags;
+    view.setUint16(at + 5, specific.value);
   }
   return bytes;
 }

@@ -41,7 +41,8 @@ export function supportedOpcodeCommands(commands: readonly Command[]): Command[]
   return own;
 }
 
-function report(commands: readonly Command[], { cdb }: CommandContext): Execution {
+function report(all: readonly Command[], { cdb, nexus }: CommandContext): Execution {
+  const commands = all.filter((command) => command.isOffered?.(nexus.device) !== false);
   const withTimeouts = (byteAt(cdb, 2) & RCTD) !== 0;
   const reportingOptions = byteAt(cdb, 2) & 0x07;
   const allocationLength = u32At(cdb, 6);

@@ -27,6 +27,9 @@ const UTF8 = 3;
 /** Protocol identifier iSCSI, PIV set, association "target port". */
 const ISCSI_PORT = { codeSet: 0x50, association: 0x90 };
 
+/** All target ports are alike, so one group holds them all (SPC-4 §5.15). */
+export const TARGET_PORT_GROUP = 1;
+
 /** One page, ready to be cut to the allocation length; throws INVALID FIELD IN CDB for a page that is not there. */
 export function vitalProductData(page: number, unit: LogicalUnit, nexus: Nexus): Uint8Array {
   switch (page) {
@@ -39,7 +42,7 @@ export function vitalProductData(page: number, unit: LogicalUnit, nexus: Nexus):
     case VpdPage.blockLimits:
       return vpd(page, blockLimits());
     case VpdPage.blockDeviceCharacteristics:
-      return vpd(page, blockDeviceCharacteristics());
+      return vpd(page, blockDeviceCharacteristics(nexus.device.isAllocated !== undefined));
     case VpdPage.logicalBlockProvisioning:
       return vpd(page, logicalBlockProvisioning(nexus.device.isAllocated !== undefined));
     default:
@@ -61,21 +64,29 @@ function vpd(page: number, body: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** Page 83h: T10 vendor ID and NAA for the unit; relative port, port group and SCSI name for the port. */
-function deviceIdentification(unit: LogicalUnit, nexus: Nexus): Uint8Array {
-  const text = new TextEncoder();
+/** What page 83h calls the unit, whatever port is asked: code set, type, and value (T10 vendor ID, NAA). */
+export function unitDesignators(unit: LogicalUnit): Uint8Array[] {
   const serial = serialNumberOf(unit.identity.id);
-  // NAA 3h, "locally assigned": the one form of eight bytes that needs no registered company number.
-  const naa = Uint8Array.fromHex(`3${serial.slice(1)}`);
+  return [
+    Uint8Array.of(ASCII, 0x01, ...new TextEncoder().encode(`INGOT   ${serial}`)),
+    // NAA 3h, "locally assigned": the one form of eight bytes that needs no registered company number.
+    Uint8Array.of(BINARY, 0x03, ...Uint8Array.fromHex(`3${serial.slice(1)}`)),
+  ];
+}
+
+/** Page 83h: the unit's designators; relative port, port group and SCSI name for the port. */
+function deviceIdentification(unit: LogicalUnit, nexus: Nexus): Uint8Array {
+  const port = nexus.targetPort;
   // A SCSI name string ends with a NUL and is padded to words (SPC-4 §7.8.6.10).
-  const portName = text.encode(`${nexus.targetName},t,0x0001\0`);
+  const portName = new TextEncoder().encode(`${nexus.targetName},t,0x${port.toString(16).padStart(4, "0")}\0`);
   const paddedName = new Uint8Array((portName.length + 3) & ~3);
   paddedName.set(portName);
   const designators = [
-    designator(ASCII, 0x01, text.encode(`INGOT   ${serial}`)),
-    designator(BINARY, 0x03, naa),
-    designator(ISCSI_PORT.codeSet | BINARY, ISCSI_PORT.association | 0x04, Uint8Array.of(0, 0, 0, 1)),
-    designator(ISCSI_PORT.codeSet | BINARY, ISCSI_PORT.association | 0x05, Uint8Array.of(0, 0, 0, 1)),
+    ...unitDesignators(unit).map(([codeSet = 0, type = 0, ...value]) =>
+      designator(codeSet, type, Uint8Array.from(value)),
+    ),
+    designator(ISCSI_PORT.codeSet | BINARY, ISCSI_PORT.association | 0x04, Uint8Array.of(0, 0, port >>> 8, port)),
+    designator(ISCSI_PORT.codeSet | BINARY, ISCSI_PORT.association | 0x05, Uint8Array.of(0, 0, 0, TARGET_PORT_GROUP)),
     designator(ISCSI_PORT.codeSet | UTF8, ISCSI_PORT.association | 0x08, paddedName),
   ];
   const body = new Uint8Array(designators.reduce((sum, one) => sum + one.length, 0));
@@ -111,10 +122,14 @@ function blockLimits(): Uint8Array {
   return body;
 }
 
-/** Page B1h: rotation rate 1 means "does not rotate", so that nobody schedules for a disk head. */
-function blockDeviceCharacteristics(): Uint8Array {
+/**
+ * Page B1h (SBC-3 §6.6.2): rotation rate 1 means "does not rotate", so that nobody schedules for a disk head.
+ * WABEREQ 01b: after a BLOCK ERASE, which is there when the device can tell what is allocated, reads succeed.
+ */
+function blockDeviceCharacteristics(hasBlockErase: boolean): Uint8Array {
   const body = new Uint8Array(0x3c);
   body[1] = 1;
+  body[3] = hasBlockErase ? 0x40 : 0;
   return body;
 }
 
