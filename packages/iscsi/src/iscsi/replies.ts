@@ -1,6 +1,7 @@
 import { serialAdd } from "@ingot/wire";
 import { encodeSense } from "../scsi/sense.ts";
-import { putDropMessage } from "./async-message.ts";
+import { putDropMessage, putLogoutRequestMessage } from "./async-message.ts";
+import { NO_TAG } from "./bhs.ts";
 import type { Sequence } from "./bhs.ts";
 import type { CommandWindow } from "./command-window.ts";
 import type { TextReply } from "./discovery.ts";
@@ -61,8 +62,25 @@ export class Replies {
     const length = Math.min(dataLength, maximum);
     const at = this.#output.reserve(length);
     this.#output.bytes.set(bytes.subarray(dataAt, dataAt + length), at + this.#output.dataOffset);
-    putNopIn(this.#output.bytes, at, { ...this.status(), initiatorTaskTag, dataLength: length });
+    putNopIn(this.#output.bytes, at, {
+      ...this.status(),
+      initiatorTaskTag,
+      targetTransferTag: NO_TAG,
+      dataLength: length,
+    });
     this.#output.commit(length);
+  }
+
+  /** Asks the initiator to show that it is there; the number of the next status goes with it, and is not used up. */
+  ping(targetTransferTag: number): void {
+    const at = this.#output.reserve(0);
+    putNopIn(this.#output.bytes, at, {
+      ...this.sequence(),
+      initiatorTaskTag: NO_TAG,
+      targetTransferTag,
+      dataLength: 0,
+    });
+    this.#output.commit(0);
   }
 
   taskManagement(initiatorTaskTag: number, result: TaskManagementResult): void {
@@ -90,6 +108,12 @@ export class Replies {
     this.#output.bytes.set(bytes.subarray(at, at + REJECT_DATA_BYTES), start + this.#output.dataOffset);
     putReject(this.#output.bytes, start, reason, this.status());
     this.#output.commit(REJECT_DATA_BYTES);
+  }
+
+  logoutRequest(seconds: number): void {
+    const at = this.#output.reserve(0);
+    putLogoutRequestMessage(this.#output.bytes, at, seconds, this.status());
+    this.#output.commit(0);
   }
 
   dropMessage(): void {

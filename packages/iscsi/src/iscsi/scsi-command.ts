@@ -27,6 +27,8 @@ export interface ScsiCommand {
   readonly final: boolean;
   readonly read: boolean;
   readonly write: boolean;
+  /** Task attribute, 0 to 7. */
+  readonly attribute: number;
   readonly initiatorTaskTag: number;
   /** Bytes that the initiator is ready to take or to give. */
   readonly expectedDataTransferLength: number;
@@ -42,6 +44,7 @@ export function decodeScsiCommand(bytes: Uint8Array, at: number): ScsiCommand {
     final: (flags & FINAL) !== 0,
     read: (flags & READ) !== 0,
     write: (flags & WRITE) !== 0,
+    attribute: flags & 7,
     initiatorTaskTag: u32At(bytes, at + 16),
     expectedDataTransferLength: u32At(bytes, at + 20),
     cdb: ahsLength === 0 ? bytes.subarray(at + 32, at + 48) : extendedCdb(bytes, at, ahsLength),

@@ -45,6 +45,8 @@ export interface TaskManagementRequest {
   readonly initiatorTaskTag: number;
   readonly referencedTaskTag: number;
   readonly refCmdSN: number;
+  /** Its own number: the next one that the initiator will use when the request is immediate. */
+  readonly cmdSN: number;
 }
 
 /** Reads the 48-byte header at `at`; whether the function exists is for the caller to find. */
@@ -54,6 +56,7 @@ export function decodeTaskManagementRequest(bytes: Uint8Array, at: number): Task
     initiatorTaskTag: u32At(bytes, at + 16),
     referencedTaskTag: u32At(bytes, at + 20),
     refCmdSN: u32At(bytes, at + 32),
+    cmdSN: u32At(bytes, at + 24),
   };
 }
 

@@ -1,18 +1,20 @@
+import { serialLess } from "@ingot/wire";
 import { SenseOf } from "../scsi/sense.ts";
-import type { SessionUnit } from "./session.ts";
-import type { Task } from "./task.ts";
+import type { CommandWindow } from "./command-window.ts";
+import type { Commands } from "./commands.ts";
+import type { EarlyCommands } from "./early-commands.ts";
+import type { SessionUnit } from "./session-unit.ts";
 import { TaskManagementFunction, TaskManagementResult } from "./task-management.ts";
 import type { TaskManagementRequest } from "./task-management.ts";
 
-/** What task management may do to its session. */
+/** What task management works on. */
 export interface TaskManagementDeps {
   /** Absent when the LUN of the request does not exist. */
   readonly unit: SessionUnit | undefined;
-  find(initiatorTaskTag: number): Task | undefined;
-  /** Whether a command number may still arrive. */
-  notYetReceived(cmdSN: number): boolean;
-  abort(task: Task): Promise<void> | undefined;
-  abortAll(): Promise<void>;
+  readonly commands: Commands;
+  /** Commands behind a gap in CmdSN. */
+  readonly early: EarlyCommands;
+  readonly window: CommandWindow;
 }
 
 /** The answer, and whether all sessions of the target end after it. */
@@ -29,7 +31,9 @@ export async function manageTasks(
   request: TaskManagementRequest,
   deps: TaskManagementDeps,
 ): Promise<TaskManagementAnswer> {
-  return { result: await run(request, deps), disconnect: request.function === TaskManagementFunction.targetColdReset };
+  const result = await run(request, deps);
+  const isColdReset = request.function === TaskManagementFunction.targetColdReset;
+  return { result, disconnect: isColdReset && result === TaskManagementResult.complete };
 }
 
 async function run(request: TaskManagementRequest, deps: TaskManagementDeps): Promise<TaskManagementResult> {
@@ -37,19 +41,23 @@ async function run(request: TaskManagementRequest, deps: TaskManagementDeps): Pr
     request.function === TaskManagementFunction.targetWarmReset ||
     request.function === TaskManagementFunction.targetColdReset;
   if (deps.unit === undefined && !isTargetWide) return TaskManagementResult.lunDoesNotExist;
+  const unit = deps.unit ?? deps.commands.unit;
   switch (request.function) {
     case TaskManagementFunction.abortTask:
       return abortTask(request, deps);
     case TaskManagementFunction.abortTaskSet:
-      await deps.abortAll();
+      deps.early.abortBefore(request.cmdSN);
+      await deps.commands.abortAll();
       return TaskManagementResult.complete;
     case TaskManagementFunction.clearTaskSet:
-      await clearTaskSet(deps);
+      deps.early.abortBefore(request.cmdSN);
+      await clearTaskSet(unit);
       return TaskManagementResult.complete;
     case TaskManagementFunction.logicalUnitReset:
     case TaskManagementFunction.targetWarmReset:
     case TaskManagementFunction.targetColdReset:
-      await deps.unit?.unit.reset();
+      deps.early.abortBefore(request.cmdSN);
+      await unit?.unit.reset();
       return TaskManagementResult.complete;
     case TaskManagementFunction.taskReassign:
       return TaskManagementResult.reassignNotSupported;
@@ -58,21 +66,27 @@ async function run(request: TaskManagementRequest, deps: TaskManagementDeps): Pr
   }
 }
 
+/** The four cases of RFC 7143 §11.6.1. */
 async function abortTask(
-  { referencedTaskTag, refCmdSN }: TaskManagementRequest,
-  deps: TaskManagementDeps,
+  { referencedTaskTag, refCmdSN, cmdSN }: TaskManagementRequest,
+  { commands, early, window }: TaskManagementDeps,
 ): Promise<TaskManagementResult> {
-  const task = deps.find(referencedTaskTag);
+  const task = commands.find(referencedTaskTag);
   if (task !== undefined) {
-    await deps.abort(task);
+    await commands.abort(task);
     return TaskManagementResult.complete;
   }
-  // A number that is still to come was lost on its way: it counts as aborted (RFC 7143 §11.6.1).
-  return deps.notYetReceived(refCmdSN) ? TaskManagementResult.complete : TaskManagementResult.taskDoesNotExist;
+  if (early.abort(referencedTaskTag)) return TaskManagementResult.complete;
+  // A number that was given out before and has not come was lost on its way: from now on it counts as come.
+  if (window.contains(refCmdSN) && serialLess(refCmdSN, cmdSN)) {
+    early.consider(refCmdSN);
+    return TaskManagementResult.complete;
+  }
+  return TaskManagementResult.taskDoesNotExist;
 }
 
 /** The commands of all initiators; the others are told (SAM-5 §7.4). */
-async function clearTaskSet({ unit }: TaskManagementDeps): Promise<void> {
+async function clearTaskSet(unit: SessionUnit | undefined): Promise<void> {
   if (unit === undefined) return;
   unit.unit.attention(SenseOf.commandsClearedByAnotherInitiator, unit.nexus);
   await Promise.all([...unit.unit.nexuses].map((nexus) => nexus.abortCommands()));

@@ -13,7 +13,12 @@ export interface TaskIdentity {
   readonly immediate: boolean;
   /** When it came, in the milliseconds of the session's clock; `NOT_TIMED` where nobody wants to know. */
   startedMs: number;
+  /** The attribute with which it counts in the unit's task set; `OUTSIDE_TASK_SET` while it does not. */
+  enteredAs: number;
 }
+
+/** `enteredAs` of a command that waits, or that no logical unit is asked. */
+export const OUTSIDE_TASK_SET = -1;
 
 /** `startedMs` of a command that is not a sample. */
 export const NOT_TIMED = -1;
