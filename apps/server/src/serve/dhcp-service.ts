@@ -32,6 +32,10 @@ export async function startDhcp(context: ServiceContext): Promise<void> {
       const { received, sent, malformed } = server.counters;
       return `${received} received, ${sent} answered, ${malformed} malformed`;
     },
+    () => {
+      const { received, sent, ignored, malformed, dropped, failed } = server.counters;
+      return { received, sent, ignored, malformed, dropped, failed };
+    },
   );
 }
 

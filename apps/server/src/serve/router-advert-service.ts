@@ -30,10 +30,11 @@ export function startRouterAdvert(context: ServiceContext): void {
   }
   context.opened.defer(() => server.close());
   const address = `${device} (ICMPv6)`;
-  board.ready(NAME, address, () => {
+  const detail = (): string => {
     const { received, answered, malformed } = server.counters;
     return `${received} received, ${answered} answered, ${malformed} malformed`;
-  });
+  };
+  board.ready(NAME, address, detail, () => ({ ...server.counters }));
   announce({ event: "service", name: NAME, address, detail: "ends the wait for an IPv6 router where there is none" });
 }
 

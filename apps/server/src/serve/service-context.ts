@@ -6,7 +6,7 @@ import type { Endpoint, ServeConfig } from "../config/serve-config.ts";
 import type { DataPaths } from "../data/data-directory.ts";
 import type { Library } from "./library.ts";
 import type { ServerNotice } from "./server-notice.ts";
-import type { ServiceBoard } from "./service-board.ts";
+import type { ServiceBoard, ServiceCounters } from "./service-board.ts";
 
 /** What every service needs of the server around it. */
 export interface ServiceContext {
@@ -33,8 +33,9 @@ export function ready(
   endpoint: Endpoint,
   detail: string,
   counted: () => string = () => detail,
+  counters?: () => ServiceCounters,
 ): void {
   const address = `${endpoint.address}:${endpoint.port}`;
-  context.board.ready(name, address, counted);
+  context.board.ready(name, address, counted, counters);
   context.announce({ event: "service", name, address, detail });
 }
