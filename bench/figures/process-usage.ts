@@ -17,21 +17,45 @@ export interface MemoryUse {
   readonly residentBytes: number;
   /** What is the process's own and no page of a file. */
   readonly anonymousBytes: number;
-  /** The most that was resident since the process began. */
-  readonly peakResidentBytes: number;
 }
 
-/** Reads /proc/PID/smaps_rollup and status. */
+/** Reads /proc/PID/smaps_rollup. */
 export async function memoryOf(pid: number): Promise<MemoryUse> {
-  const [rollup, status] = await Promise.all([
-    readFile(`/proc/${pid}/smaps_rollup`, "utf8"),
-    readFile(`/proc/${pid}/status`, "utf8"),
-  ]);
-  const bytesOf = (text: string, name: string): number =>
-    Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(text)?.[1]) * 1024;
-  return {
-    residentBytes: bytesOf(rollup, "Rss"),
-    anonymousBytes: bytesOf(rollup, "Anonymous"),
-    peakResidentBytes: bytesOf(status, "VmHWM"),
-  };
+  const rollup = await readFile(`/proc/${pid}/smaps_rollup`, "utf8");
+  const bytesOf = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(rollup)?.[1]) * 1024;
+  return { residentBytes: bytesOf("Rss"), anonymousBytes: bytesOf("Anonymous") };
+}
+
+/** How often a watch looks. */
+const WATCH_INTERVAL_MS = 500;
+
+/** Looks at a process's memory again and again and keeps the most. */
+export class MemoryWatch {
+  readonly #pid: number;
+  readonly #timer: NodeJS.Timeout;
+  #residentBytes = 0;
+  #anonymousBytes = 0;
+
+  private constructor(pid: number) {
+    this.#pid = pid;
+    this.#timer = setInterval(() => void this.#look(), WATCH_INTERVAL_MS);
+  }
+
+  /** Begins to look. */
+  static start(pid: number): MemoryWatch {
+    return new MemoryWatch(pid);
+  }
+
+  /** Ends with a last look. */
+  async stop(): Promise<MemoryUse> {
+    clearInterval(this.#timer);
+    await this.#look();
+    return { residentBytes: this.#residentBytes, anonymousBytes: this.#anonymousBytes };
+  }
+
+  async #look(): Promise<void> {
+    const { residentBytes, anonymousBytes } = await memoryOf(this.#pid);
+    this.#residentBytes = Math.max(this.#residentBytes, residentBytes);
+    this.#anonymousBytes = Math.max(this.#anonymousBytes, anonymousBytes);
+  }
 }
