@@ -39,10 +39,12 @@ export interface OsVolumeOptions {
 /** A directory of the operating system as a `Volume`. */
 export class OsVolume implements Volume, ReadOnlyVolume {
   readonly directory: string;
+  readonly bootId: string;
   readonly #pageCache: PageCacheEstimate;
 
-  private constructor(directory: string, pageCache: PageCacheEstimate) {
+  private constructor(directory: string, bootId: string, pageCache: PageCacheEstimate) {
     this.directory = directory;
+    this.bootId = bootId;
     this.#pageCache = pageCache;
   }
 
@@ -54,7 +56,8 @@ export class OsVolume implements Volume, ReadOnlyVolume {
       await syncDirectoryAt(path.dirname(at));
       if (at === path.resolve(created)) break;
     }
-    return new OsVolume(directory, options.pageCache ?? new PageCacheEstimate(os.totalmem() / 4));
+    const bootId = (await fs.promises.readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
+    return new OsVolume(directory, bootId, options.pageCache ?? new PageCacheEstimate(os.totalmem() / 4));
   }
 
   /** A directory below this one that shares its estimate of the page cache; created where it is missing. */
@@ -69,14 +72,14 @@ export class OsVolume implements Volume, ReadOnlyVolume {
     return new OsFile(fd, this.#pageCache);
   }
 
-  /** See Volume. */
-  rename(from: string, to: string): Promise<void> {
-    return fs.promises.rename(path.join(this.directory, from), path.join(this.directory, to));
   /** See ReadOnlyVolume. */
   async openReadOnly(name: string): Promise<OsFile> {
     return new OsFile(await openFd(path.join(this.directory, name), fs.constants.O_RDONLY), this.#pageCache);
   }
 
+  /** See Volume. */
+  rename(from: string, to: string): Promise<void> {
+    return fs.promises.rename(path.join(this.directory, from), path.join(this.directory, to));
   }
 
   /** See Volume. */

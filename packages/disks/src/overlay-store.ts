@@ -7,8 +7,10 @@ import {
   encodeOverlayHeader,
   encodeOverlayRecord,
   type OverlayHeader,
+  type OverlayRecord,
   RecordKind,
 } from "./overlay-map.ts";
+import { readRecentRuns, RECENT_NAME, RecentLog } from "./recent-log.ts";
 import type { DurableFile, Volume } from "./volume.ts";
 
 const MAP_NAME = "map";
@@ -21,15 +23,17 @@ export class OverlayStore {
   readonly header: OverlayHeader;
   /** The data file of this generation. */
   readonly data: DurableFile;
+  readonly #recent: RecentLog;
   #map: DurableFile;
   #checkpointEnd: number;
   #end: number;
   #sequence: number;
 
-  private constructor(volume: Volume, header: OverlayHeader, data: DurableFile, map: StoredMap) {
+  private constructor(volume: Volume, header: OverlayHeader, data: DurableFile, map: StoredMap, recent: RecentLog) {
     this.#volume = volume;
     this.header = header;
     this.data = data;
+    this.#recent = recent;
     this.#map = map.file;
     this.#checkpointEnd = map.checkpointEnd;
     this.#end = map.end;
@@ -39,15 +43,19 @@ export class OverlayStore {
   /** Begins an overlay with no changes where there is none. All or nothing at a crash. */
   static async create(volume: Volume, header: OverlayHeader): Promise<OverlayStore> {
     const data = await volume.open(dataName(header), "create");
+    let recent: RecentLog | undefined;
     try {
       await data.truncate(header.sizeBytes);
       await data.sync();
       // The map must not become visible before the data file that it names.
       await volume.syncDirectory();
+      // Before the map, too: another overlay's recent changes are none of this one's.
+      recent = await RecentLog.create(volume, 0);
       const map = await writeMap(volume, header, 0, []);
-      return new OverlayStore(volume, header, data, map);
+      return new OverlayStore(volume, header, data, map, recent);
     } catch (error) {
       await data.close();
+      await recent?.close();
       throw error;
     }
   }
@@ -56,6 +64,7 @@ export class OverlayStore {
   static async load(volume: Volume): Promise<{ store: OverlayStore; map: BlockMap }> {
     const file = await volume.open(MAP_NAME, "existing");
     let data: DurableFile | undefined;
+    let recent: RecentLog | undefined;
     try {
       const { header, blocks, storedBytes, ...stored } = await readMap(file);
       if (stored.end < storedBytes) await file.truncate(stored.end);
@@ -71,16 +80,14 @@ export class OverlayStore {
           `overlay: ${dataName(header)} has ${sizeBytes} bytes, expected ${header.sizeBytes}`,
         );
       }
-      // A process that was killed leaves in the page cache what it had not synced. It is visible now and will be built
-      // upon, so it has to become durable first.
-      await data.sync();
-      await stored.file.sync();
-      await volume.syncDirectory();
-      const store = new OverlayStore(volume, header, data, stored);
+      const map = await settle(volume, blocks, data, stored);
+      recent = await RecentLog.create(volume, map.sequence);
+      const store = new OverlayStore(volume, header, data, map, recent);
       await store.removeOthers();
       return { store, map: blocks };
     } catch (error) {
       await data?.close();
+      await recent?.close();
       await file.close();
       throw error;
     }
@@ -89,6 +96,26 @@ export class OverlayStore {
   /** Bytes of the map file, for statistics. */
   get mapBytes(): number {
     return this.#end;
+  }
+
+  /** Changes noted since the map was last about to be saved. */
+  get recentCount(): number {
+    return this.#recent.entryCount;
+  }
+
+  /** Notes a change of states so that the end of the process cannot lose it; see `RecentLog.append`. */
+  note(run: BlockRun): void | Promise<void> {
+    return this.#recent.append(run);
+  }
+
+  /** To be called before the states for `append` or `checkpoint` are collected. */
+  beginSave(): void | Promise<void> {
+    return this.#recent.turn(this.#sequence);
+  }
+
+  /** After a sync failed: what was written since the last one may not be there, so that it must not be believed. */
+  forgetRecent(): Promise<void> {
+    return this.#recent.forget();
   }
 
   /** Whether the next save should be a checkpoint. */
@@ -103,11 +130,7 @@ export class OverlayStore {
    */
   async append(runs: readonly BlockRun[], onUndecided: () => void): Promise<void> {
     const sequence = this.#sequence + 1;
-    const bytes = encodeOverlayRecord({ kind: RecordKind.changes, sequence, runs });
-    await this.#map.write(this.#end, bytes);
-    onUndecided();
-    await this.#map.sync();
-    this.#end += bytes.length;
+    this.#end = await appendChanges(this.#map, this.#end, { kind: RecordKind.changes, sequence, runs }, onUndecided);
     this.#sequence = sequence;
   }
 
@@ -133,6 +156,7 @@ export class OverlayStore {
   /** Closes the files. May be called twice. */
   async close(): Promise<void> {
     await this.#map.close();
+    await this.#recent.close();
     await this.data.close();
   }
 }
@@ -143,7 +167,7 @@ export async function removeOverlay(volume: Volume): Promise<void> {
   if ((await volume.list()).includes(MAP_NAME)) await volume.remove(MAP_NAME);
   await volume.syncDirectory();
   for (const name of await volume.list()) {
-    if (name.startsWith(DATA_PREFIX) || name === NEW_MAP_NAME) await volume.remove(name);
+    if (name.startsWith(DATA_PREFIX) || name === NEW_MAP_NAME || name === RECENT_NAME) await volume.remove(name);
   }
   await volume.syncDirectory();
 }
@@ -156,7 +180,8 @@ export async function measureOverlay(volume: Volume): Promise<number> {
   if (!(await volume.list()).includes(MAP_NAME)) return 0;
   const file = await volume.open(MAP_NAME, "existing");
   try {
-    const { blocks } = await readMap(file);
+    const { blocks, sequence } = await readMap(file);
+    for (const run of await readRecentRuns(volume, sequence, blocks.blockCount)) blocks.load(run);
     return blocks.dataBlocks * BLOCK_BYTES;
   } finally {
     await file.close();
@@ -243,6 +268,44 @@ async function readMap(
   }
   refuseIfRecordFollows(bytes, end, blockCount, sequence);
   return { header, blocks, file, checkpointEnd: checkpoint.nextOffset, end, sequence, storedBytes: bytes.length };
+}
+
+/**
+ * Makes durable what a process that was killed leaves unsynced in the page cache: it is visible now and will be built upon.
+ * Applies the recent changes to `blocks` and saves them. Returns the map as it is then.
+ */
+async function settle(volume: Volume, blocks: BlockMap, data: DurableFile, stored: StoredMap): Promise<StoredMap> {
+  for (const { firstBlock, blockCount, state } of await readRecentRuns(volume, stored.sequence, blocks.blockCount)) {
+    blocks.set(firstBlock, firstBlock + blockCount, state);
+  }
+  try {
+    await data.sync();
+  } catch (error) {
+    // The operating system says so once. Whoever opens the overlay next must not believe in what may be missing.
+    await (await RecentLog.create(volume, stored.sequence)).close();
+    throw error;
+  }
+  await stored.file.sync();
+  await volume.syncDirectory();
+  if (!blocks.hasUnsaved) return stored;
+  const sequence = stored.sequence + 1;
+  const record: OverlayRecord = { kind: RecordKind.changes, sequence, runs: blocks.takeUnsaved() };
+  const end = await appendChanges(stored.file, stored.end, record);
+  return { ...stored, end, sequence };
+}
+
+/** Appends a record durably and returns the map's new end. */
+async function appendChanges(
+  map: DurableFile,
+  end: number,
+  record: OverlayRecord,
+  onUndecided: () => void = () => undefined,
+): Promise<number> {
+  const bytes = encodeOverlayRecord(record);
+  await map.write(end, bytes);
+  onUndecided();
+  await map.sync();
+  return end + bytes.length;
 }
 
 /** A bad record is a torn append only when it is the last: appends wait for the sync of the one before. */

@@ -112,7 +112,7 @@ describe("overlay on a directory", () => {
     await removeOverlay(volume);
     await using again = await openOverlay(base);
     expectSame(await readAll(again.disk), base.content);
-    expect((await fs.readdir(volume.directory)).sort()).toEqual(["data-1", "map"]);
+    expect((await fs.readdir(volume.directory)).sort()).toEqual(["data-1", "map", "recent"]);
   });
 
   test("a closed overlay is measured as the open one was, torn end and all, and nothing is changed", async () => {

@@ -2,7 +2,7 @@ import { type BlockDevice, checkRange, type ReadableDevice } from "./block-devic
 import { BlockMap, BlockState } from "./block-map.ts";
 import { DiskError } from "./errors.ts";
 import { GroupCommit } from "./group-commit.ts";
-import { BLOCK_BYTES, MAX_OVERLAY_BYTES, MIN_JOURNAL_BYTES, SECTOR_BYTES } from "./limits.ts";
+import { BLOCK_BYTES, MAX_OVERLAY_BYTES, MAX_RECENT_CHANGES, MIN_JOURNAL_BYTES, SECTOR_BYTES } from "./limits.ts";
 import { OverlayStore, readOverlayHeader } from "./overlay-store.ts";
 import { afterwards, type Part, runParts } from "./parts.ts";
 import { RangeLocks } from "./range-locks.ts";
@@ -225,8 +225,22 @@ export class Overlay implements BlockDevice {
     // Not before all bytes are in the data file: until then readers and flushes go by the old states.
     return afterwards(runParts(parts), () => {
       this.#unsynced = true;
-      this.#map.set(Math.floor(offset / BLOCK_BYTES), Math.ceil(end / BLOCK_BYTES), BlockState.data);
+      return this.#enter(Math.floor(offset / BLOCK_BYTES), Math.ceil(end / BLOCK_BYTES), BlockState.data);
     });
+  }
+
+  /**
+   * Gives blocks their new state. Their bytes are in the operating system's hands; the state has to be as well before the
+   * change is acknowledged, or the end of this process alone would undo it, with nobody to notice.
+   */
+  #enter(first: number, end: number, state: BlockState): void | Promise<void> {
+    if (this.#map.get(first) === state && this.#map.runEnd(first, end) >= end) return;
+    const noting = this.#store.note({ firstBlock: first, blockCount: end - first, state });
+    // At once, also while the note is being written: a save that begins now has to cover it.
+    this.#map.set(first, end, state);
+    // Its error stays: the next flush meets it as well.
+    if (this.#store.recentCount % MAX_RECENT_CHANGES === 0) this.flush().catch(() => undefined);
+    return noting;
   }
 
   /** Writes a part of one block: in place, or with the rest of the block around it where the data file has none. */
@@ -258,17 +272,17 @@ export class Overlay implements BlockDevice {
 
   #dropWhole(first: number, end: number): void | Promise<void> {
     const { data } = this.#store;
-    const holes: Part[] = [];
+    const parts: Part[] = [];
     for (let block = first; block < end;) {
       const start = block;
       block = this.#map.runEnd(start, end);
       if (this.#map.get(start) !== BlockState.data) continue;
       const length = (block - start) * BLOCK_BYTES;
       // Where the file system cannot punch holes, the state alone makes the blocks read as zeros.
-      holes.push(() => ignoreAnswer(data.punchHole(start * BLOCK_BYTES, length)));
+      parts.push(() => ignoreAnswer(data.punchHole(start * BLOCK_BYTES, length)));
     }
-    this.#map.set(first, end, BlockState.zero);
-    return runParts(holes);
+    parts.push(() => this.#enter(first, end, BlockState.zero));
+    return runParts(parts);
   }
 
   async #commit(): Promise<void> {
@@ -286,11 +300,16 @@ export class Overlay implements BlockDevice {
     this.#refuseIfFailed();
     if (!this.#unsynced && !this.#map.hasUnsaved) return;
     const store = this.#store;
+    if (this.#map.hasUnsaved) await store.beginSave();
     // The states as they are now: what changes during the sync below is not covered by it.
     const changed = this.#map.takeUnsaved();
     const all = store.wantsCheckpoint(this.#minJournalBytes) ? [...this.#map.runs()] : undefined;
     this.#unsynced = false;
-    await store.data.sync().catch((error: unknown) => this.#fail(error));
+    try {
+      await store.data.sync();
+    } catch (error) {
+      await this.#fail(error);
+    }
     if (changed.length === 0) return;
     let isUndecided = false;
     const onUndecided = (): void => {
@@ -299,7 +318,7 @@ export class Overlay implements BlockDevice {
     try {
       await (all === undefined ? store.append(changed, onUndecided) : store.checkpoint(all, onUndecided));
     } catch (error) {
-      if (isUndecided) this.#fail(error);
+      if (isUndecided) await this.#fail(error);
       this.#map.putBack(changed);
       throw error;
     }
@@ -321,10 +340,12 @@ export class Overlay implements BlockDevice {
     }
   }
 
-  #fail(cause: unknown): never {
+  async #fail(cause: unknown): Promise<never> {
     this.#failure = new DiskError("failed", "overlay: a sync failed; what is durable is unknown until it is reopened", {
       cause,
     });
+    // A disk that does not even take this has nothing to lose by it.
+    await this.#store.forgetRecent().catch(() => undefined);
     throw this.#failure;
   }
 

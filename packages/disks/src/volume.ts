@@ -21,6 +21,11 @@ export interface DurableFile {
 
 /** A directory of durable files. Names are plain: no separators. */
 export interface Volume {
+  /**
+   * UUID of the operating system's present run (proc(5), `random/boot_id`). While it is the same, what a process wrote
+   * and did not sync is still there, although the process may have ended.
+   */
+  readonly bootId: string;
   /** `create` makes an empty file, or empties the one that is there; `existing` rejects (ENOENT) when there is none. */
   open(name: string, how: "create" | "existing"): Promise<DurableFile>;
   /** Atomic, replaces `to`. Not durable before `syncDirectory`. */

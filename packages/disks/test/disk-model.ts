@@ -106,6 +106,20 @@ export class DiskModel {
     }
   }
 
+  /**
+   * Compares the whole disk after the end of the process alone: as after a crash, but every change that had settled is
+   * there, flushed or not.
+   */
+  async checkAfterKill(disk: ReadableDevice): Promise<void> {
+    for (const [sector, history] of this.#histories.entries()) {
+      this.#forgetBefore(
+        sector,
+        history.findLast((change) => change.isSettled),
+      );
+    }
+    await this.checkAfterCrash(disk);
+  }
+
   async #change(offset: number, length: number, stamp: number, change: () => void | Promise<void>): Promise<void> {
     const changes: Change[] = [];
     for (let sector = offset / SECTOR; sector < (offset + length) / SECTOR; sector++) {

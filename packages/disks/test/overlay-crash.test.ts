@@ -54,34 +54,49 @@ async function openOverlay(volume: CrashVolume, random: SeededRandom): Promise<O
   return Overlay.open({ volume, base: baseDisk(SIZE_BYTES, delay), baseId: BASE_ID, minJournalBytes: 4096 });
 }
 
-/** Runs bursts until the power goes off, and returns what the disk holds then. */
-async function runUntilCrash(random: SeededRandom, volume: CrashVolume, model: DiskModel): Promise<CrashVolume> {
+/** What a disk holds after the process or the power was gone, and what the model has to be held against. */
+interface Rest {
+  readonly volume: CrashVolume;
+  /** Whether the power was off since the model was last checked: only then may what was not flushed be lost. */
+  readonly lostPower: boolean;
+}
+
+/** Runs bursts until the power goes off or the process is killed. */
+async function runUntilCrash(random: SeededRandom, { volume, lostPower }: Rest, model: DiskModel): Promise<Rest> {
+  let isChecked = false;
   volume.cutPowerAfter(between(random, 0, random() < 0.3 ? 20 : 300));
   try {
     const overlay = await openOverlay(volume, random);
-    await model.checkAfterCrash(overlay);
+    await check(model, overlay, lostPower);
+    isChecked = true;
     while (!volume.isCut) {
       await burst(random, model, overlay);
       if (random() < 0.05 && !volume.isCut) {
         await overlay.close();
         if (random() < 0.5) await model.reset(() => removeOverlay(volume));
-        return volume.kill();
+        return { volume: volume.kill(), lostPower: false };
       }
     }
   } catch (error) {
     if (!isPowerCut(error)) throw error;
   }
-  return random() < 0.3 ? volume.kill() : volume.crash(between(random, 0, 2 ** 31));
+  const mayBeLost = lostPower && !isChecked;
+  if (random() < 0.4) return { volume: volume.kill(), lostPower: mayBeLost };
+  return { volume: volume.crash(between(random, 0, 2 ** 31)), lostPower: true };
 }
 
-test("whatever moment the power goes off: flushed content is there, the rest is old or new in each sector", async () => {
+function check(model: DiskModel, overlay: Overlay, lostPower: boolean): Promise<void> {
+  return lostPower ? model.checkAfterCrash(overlay) : model.checkAfterKill(overlay);
+}
+
+test("whatever moment the power goes off or the process ends: flushed content is there, the rest is old or new in each sector; without a power cut every acknowledged change is there", async () => {
   await fc.assert(
     fc.asyncProperty(fc.integer(), fc.boolean(), async (seed, delays) => {
       const random = seededRandom(seed);
       const model = new DiskModel(SIZE_BYTES);
-      let volume = new CrashVolume({ seed, delays });
-      for (let crashes = 0; crashes < 6; crashes++) volume = await runUntilCrash(random, volume, model);
-      await model.checkAfterCrash(await openOverlay(volume, random));
+      let rest: Rest = { volume: new CrashVolume({ seed, delays }), lostPower: false };
+      for (let crashes = 0; crashes < 8; crashes++) rest = await runUntilCrash(random, rest, model);
+      await check(model, await openOverlay(rest.volume, random), rest.lostPower);
     }),
     { numRuns: 60 },
   );
@@ -123,6 +138,28 @@ test("power cuts at each single operation, with many outcomes each", async () =>
     }
   }
 }, 60_000);
+
+test("kills at each single operation: every acknowledged change is there, flushed or not", async () => {
+  for (let operation = 0, isDone = false; !isDone; operation++) {
+    const volume = new CrashVolume();
+    const model = new DiskModel(SIZE_BYTES);
+    volume.cutPowerAfter(operation);
+    await scenario(volume, model).catch((error: unknown) => {
+      if (!isPowerCut(error)) throw error;
+    });
+    isDone = !volume.isCut;
+    const again = volume.kill();
+    const after = await Overlay.open({ volume: again, base: baseDisk(SIZE_BYTES), baseId: BASE_ID });
+    await model.checkAfterKill(after).catch((error: unknown) => {
+      throw new Error(`killed at operation ${operation}`, { cause: error });
+    });
+    // What it saw is what it goes on with, whatever happens next.
+    for (let seed = 0; seed < 10; seed++) {
+      const later = await Overlay.open({ volume: again.crash(seed), base: baseDisk(SIZE_BYTES), baseId: BASE_ID });
+      await model.checkAfterCrash(later);
+    }
+  }
+});
 
 test("a reset that the power interrupts is done for the whole disk or not at all", async () => {
   const outcomes = new Set<string>();

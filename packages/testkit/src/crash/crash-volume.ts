@@ -51,6 +51,8 @@ type DirectoryChange = ReadonlyMap<string, CrashFileContent | undefined>;
  * Harsher than any one file system, so that what survives here survives on all.
  */
 export class CrashVolume {
+  /** How often the power came on: every number is another run of the operating system. */
+  #bootCount = 1;
   readonly #options: CrashVolumeOptions;
   readonly #random: SeededRandom;
   #names: Names = new Map();
@@ -69,6 +71,11 @@ export class CrashVolume {
     this.#operationsLeft = count;
   }
 
+  /** UUID of the operating system's present run: the same after `kill`, another one after `crash`. */
+  get bootId(): string {
+    return `00000000-0000-4000-8000-${String(this.#bootCount).padStart(12, "0")}`;
+  }
+
   /** Whether the power is off. */
   get isCut(): boolean {
     return this.#isCut;
@@ -81,7 +88,9 @@ export class CrashVolume {
     const share = [0, 1, random()][Math.floor(random() * 3)] as number;
     const names = new Map(this.#durableNames);
     for (const change of this.#pendingNames) if (random() < share) applyNames(names, change);
-    return this.#successor(names, options, (content) => content.afterCrash(random));
+    const successor = this.#successor(names, options, (content) => content.afterCrash(random));
+    successor.#bootCount += 1;
+    return successor;
   }
 
   /** Ends the process alone, as `kill -9` does: the operating system still has everything that was written. */
@@ -180,6 +189,7 @@ export class CrashVolume {
     contentAfter: (content: CrashFileContent) => CrashFileContent,
   ): CrashVolume {
     const successor = new CrashVolume(options);
+    successor.#bootCount = this.#bootCount;
     for (const [name, content] of names) successor.#durableNames.set(name, contentAfter(content));
     successor.#names = new Map(successor.#durableNames);
     return successor;
