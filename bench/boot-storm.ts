@@ -16,8 +16,8 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
-import { sumTrace } from "./block-trace/block-trace.ts";
-import { writeReplayImage } from "./block-trace/replay-image.ts";
+import { type BlockTrace, sumTrace } from "./block-trace/block-trace.ts";
+import { restoreReplayImage, writeReplayImage } from "./block-trace/replay-image.ts";
 import { DEBIAN_BOOT, readTraceFile } from "./block-trace/trace-file.ts";
 import { cpuSecondsOf, MemoryWatch } from "./figures/process-usage.ts";
 import { medianOf, percentileOf } from "./figures/statistics.ts";
@@ -99,16 +99,22 @@ async function startIngot(directory: string, image: string): Promise<Contestant>
   return { name: "ingot", target, disks };
 }
 
-async function startTgt(directory: string, image: string): Promise<Contestant> {
+async function startTgt(directory: string, image: string, trace: BlockTrace): Promise<Contestant> {
   const target = await Tgt.start();
+  const copies: string[] = [];
   const served: DiskAddress[] = [];
   for (let number = 1; number <= machines; number++) {
     const copy = join(directory, `copy-${number}.raw`);
     // Keeps the holes, and writes what the page cache is to hold.
     await run("cp", ["--sparse=always", "--reflink=never", image, copy]);
     served.push(await target.serve(number, copy));
+    copies.push(copy);
   }
-  return { name: "tgt", target, disks: async () => served };
+  const disks = async (): Promise<DiskAddress[]> => {
+    for (const copy of copies) await restoreReplayImage(copy, trace);
+    return served;
+  };
+  return { name: "tgt", target, disks };
 }
 
 const directory = await mkdtemp(join(tmpdir(), "ingot-bench-storm-"));
@@ -120,7 +126,7 @@ try {
   const contestants: Contestant[] = [];
   for (const start of [startIngot, startTgt]) {
     if (values.only !== undefined && start.name.toLowerCase() !== `start${values.only}`) continue;
-    const contestant = await start(directory, image);
+    const contestant = await start(directory, image, trace);
     stack.use(contestant.target);
     contestants.push(contestant);
   }

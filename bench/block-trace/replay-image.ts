@@ -12,16 +12,20 @@ interface BlockRange {
   readonly blocks: number;
 }
 
-/** What a trace reads, in whole 4 KiB, ascending and without overlap. */
-export function rangesRead(trace: BlockTrace): BlockRange[] {
+function pagesRead(trace: BlockTrace): Set<number> {
   const pages = new Set<number>();
   for (const command of trace.commands) {
     if (command.kind !== "read") continue;
     const end = command.lba + command.blocks;
     for (let page = Math.floor(command.lba / PAGE_BLOCKS); page * PAGE_BLOCKS < end; page++) pages.add(page);
   }
+  return pages;
+}
+
+/** What a trace reads, in whole 4 KiB, ascending and without overlap. */
+export function rangesRead(trace: BlockTrace): BlockRange[] {
   const ranges: { lba: number; blocks: number }[] = [];
-  for (const page of [...pages].toSorted((a, b) => a - b)) {
+  for (const page of [...pagesRead(trace)].toSorted((a, b) => a - b)) {
     const last = ranges.at(-1);
     if (last !== undefined && last.lba + last.blocks === page * PAGE_BLOCKS) last.blocks += PAGE_BLOCKS;
     else ranges.push({ lba: page * PAGE_BLOCKS, blocks: PAGE_BLOCKS });
@@ -49,4 +53,22 @@ export async function writeReplayImage(path: string, trace: BlockTrace): Promise
     await handle.close();
   }
   return bytes;
+}
+
+/** Takes back what a replayed boot wrote to a copy of such an image: its pages have content again, or zeros. */
+export async function restoreReplayImage(path: string, trace: BlockTrace): Promise<void> {
+  const pages = pagesRead(trace);
+  const handle = await open(path, "r+");
+  try {
+    for (const command of trace.commands) {
+      if (command.kind !== "write") continue;
+      for (let lba = command.lba; lba < command.lba + command.blocks; lba++) {
+        const hasContent = pages.has(Math.floor(lba / PAGE_BLOCKS));
+        const content = hasContent ? stampedSectors(lba, 1, "image") : Buffer.alloc(BLOCK_BYTES);
+        await handle.write(content, 0, BLOCK_BYTES, lba * BLOCK_BYTES);
+      }
+    }
+  } finally {
+    await handle.close();
+  }
 }

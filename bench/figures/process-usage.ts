@@ -35,10 +35,13 @@ export class MemoryWatch {
   readonly #timer: NodeJS.Timeout;
   #residentBytes = 0;
   #anonymousBytes = 0;
+  #failure: unknown;
 
   private constructor(pid: number) {
     this.#pid = pid;
-    this.#timer = setInterval(() => void this.#look(), WATCH_INTERVAL_MS);
+    this.#timer = setInterval(() => {
+      this.#look().catch((error: unknown) => (this.#failure = error));
+    }, WATCH_INTERVAL_MS);
   }
 
   /** Begins to look. */
@@ -46,10 +49,11 @@ export class MemoryWatch {
     return new MemoryWatch(pid);
   }
 
-  /** Ends with a last look. */
+  /** Ends with a last look. Rejects when the process was gone before. */
   async stop(): Promise<MemoryUse> {
     clearInterval(this.#timer);
     await this.#look();
+    if (this.#failure !== undefined) throw this.#failure;
     return { residentBytes: this.#residentBytes, anonymousBytes: this.#anonymousBytes };
   }
 
