@@ -84,6 +84,15 @@ export class ChunkKeeper {
     if (!this.isHeld(chunk)) throw this.#failure ?? this.#lastWriteError;
   }
 
+  /** Brings a held chunk into the page cache, if it is not there. */
+  async warm(chunk: number): Promise<void> {
+    const { offset, length } = this.#extent(chunk);
+    const { backing } = this.#store;
+    if (backing.bringIn === undefined) await backing.read(offset, new Uint8Array(length));
+    else await backing.bringIn(offset, length);
+    this.states.noteWarm(chunk);
+  }
+
   /** Whether a held chunk is undamaged in the backing; otherwise it is not held any more, durably after `flush`. */
   async recheck(chunk: number): Promise<boolean> {
     if ((await this.#fromBacking(chunk)) !== undefined) return true;
@@ -142,6 +151,7 @@ export class ChunkKeeper {
     try {
       await this.#store.backing.write(this.#extent(chunk).offset, bytes);
       this.#markHeld(chunk);
+      this.states.noteWarm(chunk);
     } catch (error) {
       // The chunk stays missing and its readers have been served; `fill` and the statistics tell the error.
       this.#lastWriteError = error;

@@ -1,4 +1,8 @@
 export type { BlockDevice, ReadableDevice } from "./block-device.ts";
+export { decodeBootTrace, encodeBootTrace, extendBootTrace, isComplete } from "./boot-trace.ts";
+export type { BootTrace } from "./boot-trace.ts";
+export { BootTraceRecorder } from "./boot-trace-recorder.ts";
+export type { ChunkPlaces, RecordingState } from "./boot-trace-recorder.ts";
 export { DiskError } from "./errors.ts";
 export type { DiskErrorCode } from "./errors.ts";
 export { OsVolume } from "./os-volume-file.ts";
@@ -9,6 +13,7 @@ export { measureOverlay, removeOverlay } from "./overlay-store.ts";
 export { openRawImage } from "./raw-image-file.ts";
 export type { RawImage } from "./raw-image-file.ts";
 export { RawDisk } from "./raw-disk.ts";
+export type { PrefetchOptions, PrefetchReport } from "./prefetch.ts";
 export { Replica } from "./replica.ts";
 export type { ReplicaOptions, ReplicaProgress, ReplicaStats, ReplicaWork, UnavailableChunk } from "./replica.ts";
 export { ReplicaPool } from "./replica-pool.ts";

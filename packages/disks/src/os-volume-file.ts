@@ -109,6 +109,8 @@ export class OsVolume implements Volume, ReadOnlyVolume {
 export class OsFile implements DurableFile {
   readonly #fd: number;
   readonly #warm: WarmBlocks;
+  /** Where bytes go that are read for the cache's sake. */
+  #unread = new Uint8Array();
   #dirtyBytes = 0;
   #backgroundSync: Promise<void> | undefined;
   /** The kernel reports a failed write-back once; whoever syncs next has to hear of it. */
@@ -129,6 +131,22 @@ export class OsFile implements DurableFile {
     this.#warm.touch(offset, into.length);
     const length = fs.readSync(this.#fd, into, 0, into.length, offset);
     if (length !== into.length) return this.#readLater(offset, into);
+  }
+
+  /** See DurableFile. Always by the thread pool, unless it is taken to be cached already. */
+  bringIn(offset: number, lengthBytes: number): void | Promise<void> {
+    this.#refuseIfClosed();
+    if (this.#warm.has(offset, lengthBytes)) this.#warm.touch(offset, lengthBytes);
+    else {
+      // Nobody looks at it: reads at the same time may overwrite each other.
+      if (this.#unread.length < lengthBytes) this.#unread = new Uint8Array(lengthBytes);
+      return this.#readLater(offset, this.#unread.subarray(0, lengthBytes));
+    }
+  }
+
+  /** See DurableFile. */
+  noteCached(offset: number, lengthBytes: number): void {
+    this.#warm.touch(offset, lengthBytes);
   }
 
   /** See DurableFile. */

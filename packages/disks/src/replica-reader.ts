@@ -1,6 +1,7 @@
 import { type ChunkExtent, ExtentMap, type Manifest } from "@ingot/chunks";
 
 import { checkRange } from "./block-device.ts";
+import type { ChunkPlaces } from "./boot-trace-recorder.ts";
 import { type Part, runParts } from "./parts.ts";
 
 /** Where a {@link ReplicaReader} finds the bytes of chunks. Chunks go by their number among the manifest's chunk extents. */
@@ -16,7 +17,7 @@ export interface ChunkSource {
 const NO_CHUNK = -1;
 
 /** Reads of an image by its manifest: which chunks a range touches, what is zeros, what lies side by side in the backing. */
-export class ReplicaReader {
+export class ReplicaReader implements ChunkPlaces {
   readonly sizeBytes: number;
   /** The chunk extents, by their number. */
   readonly chunks: readonly ChunkExtent[];
@@ -37,15 +38,15 @@ export class ReplicaReader {
     checkRange("replica: read", this.sizeBytes, offset, into.length);
     if (into.length === 0) return;
     const end = offset + into.length;
-    const first = this.#extents.indexAt(offset);
-    if (end <= this.#endOf(first)) return this.#readPiece(source, this.#chunkNumber(first), offset, into);
+    const first = this.indexAt(offset);
+    if (end <= this.endOf(first)) return this.#readPiece(source, this.chunkAt(first), offset, into);
     const parts: Part[] = [];
     for (let index = first, from = offset; from < end;) {
-      const chunk = this.#chunkNumber(index);
+      const chunk = this.chunkAt(index);
       // What is held lies side by side in the backing and is read at once.
-      if (this.#isHeld(source, index)) while (this.#endOf(index) < end && this.#isHeld(source, index + 1)) index += 1;
+      if (this.#isHeld(source, index)) while (this.endOf(index) < end && this.#isHeld(source, index + 1)) index += 1;
       const at = from;
-      const piece = into.subarray(at - offset, Math.min(this.#endOf(index), end) - offset);
+      const piece = into.subarray(at - offset, Math.min(this.endOf(index), end) - offset);
       parts.push(() => this.#readPiece(source, chunk, at, piece));
       from += piece.length;
       index += 1;
@@ -55,8 +56,29 @@ export class ReplicaReader {
 
   /** Chunk extents take up space (whether they are held yet or not), the others do not. */
   isAllocated(offset: number): { allocated: boolean; lengthBytes: number } {
-    const index = this.#extents.indexAt(offset);
-    return { allocated: this.#chunkNumber(index) !== NO_CHUNK, lengthBytes: this.#endOf(index) - offset };
+    const index = this.indexAt(offset);
+    return { allocated: this.chunkAt(index) !== NO_CHUNK, lengthBytes: this.endOf(index) - offset };
+  }
+
+  /** See ChunkPlaces. */
+  get chunkCount(): number {
+    return this.chunks.length;
+  }
+
+  /** See ChunkPlaces. */
+  indexAt(offset: number): number {
+    return this.#extents.indexAt(offset);
+  }
+
+  /** See ChunkPlaces. */
+  chunkAt(index: number): number {
+    return this.#chunkNumbers[index] ?? NO_CHUNK;
+  }
+
+  /** See ChunkPlaces. */
+  endOf(index: number): number {
+    const extent = this.#extents.extents[index];
+    return extent === undefined ? this.sizeBytes : extent.offset + extent.length;
   }
 
   /** Reads within one extent, or within neighbouring held ones whose first is `chunk`. */
@@ -83,17 +105,8 @@ export class ReplicaReader {
     into.set(found.subarray(at, at + into.length));
   }
 
-  #chunkNumber(index: number): number {
-    return this.#chunkNumbers[index] ?? NO_CHUNK;
-  }
-
   #isHeld(source: ChunkSource, index: number): boolean {
-    const chunk = this.#chunkNumber(index);
+    const chunk = this.chunkAt(index);
     return chunk !== NO_CHUNK && source.isHeld(chunk);
-  }
-
-  #endOf(index: number): number {
-    const extent = this.#extents.extents[index];
-    return extent === undefined ? this.sizeBytes : extent.offset + extent.length;
   }
 }

@@ -1,6 +1,7 @@
 import type { Manifest } from "@ingot/chunks";
 
 import type { ReadableDevice } from "./block-device.ts";
+import type { ChunkPlaces } from "./boot-trace-recorder.ts";
 import { ChunkStates } from "./chunk-states.ts";
 import { DiskError } from "./errors.ts";
 import { BACKING_NAME } from "./have-store.ts";
@@ -33,23 +34,30 @@ export class ReplicaView implements ReadableDevice {
   readonly sizeBytes: number;
   readonly #options: ReplicaViewOptions;
   readonly #image: ReplicaReader;
-  readonly #backing: Pick<DurableFile, "read" | "close">;
+  readonly #backing: Pick<DurableFile, "read" | "close" | "noteCached">;
   readonly #source: ChunkSource;
   /** Asked for now; readers of one chunk share the answer. */
   readonly #asked = new Map<number, Promise<Uint8Array | undefined>>();
   /** Answered lately, and perhaps not in the backing yet. The oldest go first. */
   readonly #provided = new Map<number, Uint8Array>();
+  readonly #states: ChunkStates;
+  /** Entries of the log of warm chunks that were looked at. */
+  #warmCount = 0;
   #closing: Promise<void> | undefined;
 
-  private constructor(options: ReplicaViewOptions, backing: Pick<DurableFile, "read" | "close">) {
+  private constructor(options: ReplicaViewOptions, backing: Pick<DurableFile, "read" | "close" | "noteCached">) {
     this.#options = options;
     this.#image = new ReplicaReader(options.manifest);
     this.sizeBytes = this.#image.sizeBytes;
     this.#backing = backing;
     const states = ChunkStates.over(options.chunkStates);
+    this.#states = states;
     this.#source = {
       isHeld: (chunk) => states.isHeld(chunk),
-      readHeld: (offset, into) => this.#backing.read(offset, into),
+      readHeld: (offset, into) => {
+        if (states.warmCount !== this.#warmCount) this.#learnWarm();
+        return this.#backing.read(offset, into);
+      },
       bytesOf: (chunk) => this.#bytesOf(chunk),
     };
   }
@@ -57,6 +65,11 @@ export class ReplicaView implements ReadableDevice {
   /** Opens the backing file; the owner MUST have the replica open as long as the view is. */
   static async open(options: ReplicaViewOptions): Promise<ReplicaView> {
     return new ReplicaView(options, await options.volume.openReadOnly(BACKING_NAME));
+  }
+
+  /** Where the image's chunks are. */
+  get places(): ChunkPlaces {
+    return this.#image;
   }
 
   /** See ReadableDevice. What the owner answers with an error passes through; the next read asks again. */
@@ -80,6 +93,16 @@ export class ReplicaView implements ReadableDevice {
     await Promise.allSettled(this.#asked.values());
     await this.#backing.close();
     await this.#options.onClose?.();
+  }
+
+  /** What the owner has just read or written is in the page cache, which all threads share: it can be read at once. */
+  #learnWarm(): void {
+    const since = this.#warmCount;
+    this.#warmCount = this.#states.warmCount;
+    for (const chunk of this.#states.warmSince(since)) {
+      const extent = this.#image.chunks[chunk];
+      if (extent !== undefined) this.#backing.noteCached?.(extent.offset, extent.length);
+    }
   }
 
   #bytesOf(chunk: number): Uint8Array | Promise<Uint8Array | undefined> {

@@ -5,6 +5,7 @@ import { ChunkKeeper } from "./chunk-keeper.ts";
 import { DiskError } from "./errors.ts";
 import { HaveStore } from "./have-store.ts";
 import { MAX_READ_AHEAD_CHUNKS } from "./limits.ts";
+import { Prefetch, type PrefetchOptions, type PrefetchReport } from "./prefetch.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import { type ChunkSource, ReplicaReader } from "./replica-reader.ts";
 import type { Volume } from "./volume.ts";
@@ -65,6 +66,7 @@ export class Replica implements ReadableDevice {
   readonly #source: ChunkSource;
   readonly #readAhead = new ReadAhead(MAX_READ_AHEAD_CHUNKS);
   #failedReadAheads = 0;
+  #prefetch: Prefetch | undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(options: ReplicaOptions, image: ReplicaReader, store: HaveStore) {
@@ -116,6 +118,29 @@ export class Replica implements ReadableDevice {
   async provide(chunk: number): Promise<Uint8Array | undefined> {
     this.#refuseIfClosed("read");
     return this.#keeper.isHeld(chunk) ? undefined : this.#bytesOf(chunk);
+  }
+
+  /**
+   * Brings the chunks of a boot trace near, in its order: held ones into the page cache, missing ones into the backing. While
+   * missing ones are fetched, nothing else is fetched ahead of readers. Resolves when it is through, or the replica is
+   * closed; what it could not have is no error. One at a time: called while another runs, it gives that one's report.
+   */
+  async prefetch(chunks: readonly number[], options: PrefetchOptions = {}): Promise<PrefetchReport> {
+    this.#refuseIfClosed("prefetch");
+    const keeper = this.#keeper;
+    this.#prefetch ??= new Prefetch(
+      {
+        isHeld: (chunk) => keeper.isHeld(chunk),
+        lengthOf: (chunk) => keeper.chunks[chunk]?.length ?? 0,
+        warm: (chunk) => keeper.warm(chunk),
+        fetch: (chunk) => keeper.bytesOf(chunk),
+      },
+      chunks,
+      options,
+    );
+    const report = await this.#prefetch.done;
+    this.#prefetch = undefined;
+    return report;
   }
 
   /**
@@ -206,15 +231,19 @@ export class Replica implements ReadableDevice {
 
   async #finish(): Promise<void> {
     try {
+      this.#prefetch?.stop();
       await this.#keeper.close();
     } finally {
+      await this.#prefetch?.done;
       await this.#store.close();
     }
   }
 
   #bytesOf(chunk: number): Uint8Array | Promise<Uint8Array> {
     const bytes = this.#keeper.bytesOf(chunk);
-    this.#fetchAhead(chunk);
+    const prefetch = this.#prefetch;
+    if (prefetch !== undefined && !(bytes instanceof Uint8Array)) prefetch.demanded(chunk, bytes);
+    if (prefetch?.isFetching !== true) this.#fetchAhead(chunk);
     return bytes;
   }
 
