@@ -73,7 +73,7 @@ export type Resolution =
 /** One answer to SendTargets. */
 export interface DiscoveredTarget {
   readonly targetName: string;
-  /** Portals as `address:port`; the one that was asked when absent. */
+  /** Portals as `address:port` or `address:port,tag` with their portal group tag; those of this server when absent. */
   readonly portals?: readonly string[];
 }
 

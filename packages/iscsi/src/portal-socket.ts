@@ -76,7 +76,7 @@ export function addressesOf(socket: Socket): ConnectionAddresses {
 }
 
 /** IPv6 addresses stand in brackets; IPv4 that arrives on a dual-stack socket is written as IPv4. */
-function formatPortal(address: string, port: number): string {
+export function formatPortal(address: string, port: number): string {
   const plain = address.startsWith("::ffff:") ? address.slice("::ffff:".length) : address;
   return plain.includes(":") ? `[${plain}]:${port}` : `${plain}:${port}`;
 }

@@ -25,11 +25,13 @@ export class TargetServer {
   /** Starts listening. Rejects with `IscsiError` `listenFailed`, whose cause is the system's error. */
   static async listen(options: TargetServerOptions): Promise<TargetServer> {
     const { address = "0.0.0.0", port = 3260, portals = [{ address, port }] } = options;
-    const host = new TargetHost(options);
+    let listening: readonly Portal[] = [];
+    const host = new TargetHost({ ...options, reachableAt: () => listening });
     const listener = await PortalListener.open(portals, {
       error: (error) => host.report({ kind: "listenerError", error }),
       connection: (socket) => host.accept(socket, addressesOf(socket)),
     });
+    listening = listener.portals;
     return new TargetServer(listener, host);
   }
 

@@ -7,7 +7,15 @@ import type { ConnectionAddresses } from "./iscsi/connection.ts";
 import type { SessionInfo } from "./iscsi/session-info.ts";
 import { Target } from "./iscsi/target.ts";
 import type { IscsiEvent, LoginCounters } from "./iscsi/target.ts";
-import { KEEP_ALIVE_DELAY_MS, LOGIN_TIMEOUT_MS, MAX_CONNECTIONS, MAX_CONNECTIONS_IN_LOGIN } from "./limits.ts";
+import {
+  KEEP_ALIVE_DELAY_MS,
+  LOGIN_TIMEOUT_MS,
+  MAX_CONNECTIONS,
+  MAX_CONNECTIONS_IN_LOGIN,
+  PING_CHECK_MS,
+  SHUTDOWN_LOGOUT_SECONDS,
+} from "./limits.ts";
+import { formatPortal, type Portal } from "./portal-socket.ts";
 import type { TargetDirectory } from "./directory.ts";
 import { claim, type HandedConnection } from "./handed-connection.ts";
 import { SocketTransport } from "./transport-socket.ts";
@@ -23,6 +31,8 @@ export interface TargetCounters extends LoginCounters {
 /** Whom a host works for. */
 export interface TargetHostOptions {
   readonly directory: TargetDirectory;
+  /** All portals by which this server can be reached, in the order of their portal group tags; the one that was asked when absent. */
+  reachableAt?(): readonly Portal[];
   /** Told of logins, refusals, ends and errors; must not throw. */
   onEvent?(event: IscsiEvent): void;
 }
@@ -32,6 +42,7 @@ export class TargetHost {
   readonly #target: Target;
   /** Every connection whose disk may still be in use. */
   readonly #connections = new Set<Connection>();
+  readonly #pingTimer: NodeJS.Timeout;
   #taken = 0;
   #dropped = 0;
   #closing: Promise<unknown> | undefined;
@@ -44,8 +55,10 @@ export class TargetHost {
       random: (length) => randomBytes(length),
       now: () => Date.now(),
       elapsedMs: () => performance.now(),
+      portals: () => (options.reachableAt?.() ?? []).map(({ address, port }) => formatPortal(address, port)),
       report: (event) => options.onEvent?.(event),
     });
+    this.#pingTimer = setInterval(() => this.#target.checkSessions(), PING_CHECK_MS).unref();
   }
 
   /** The sessions there are; their counters are live. */
@@ -107,7 +120,20 @@ export class TargetHost {
    * themselves and of logins that were opening their disk included. Idempotent.
    */
   async close(): Promise<void> {
-    this.#closing ??= Promise.all([...this.#connections].map((connection) => connection.close("shutdown")));
+    this.#closing ??= this.#closeAll();
     await this.#closing;
+  }
+
+  /** Who can be asked to log out is asked, and given a moment; then all connections end. */
+  async #closeAll(): Promise<void> {
+    clearInterval(this.#pingTimer);
+    const asked = [...this.#connections].filter((connection) => connection.askToLogOut(SHUTDOWN_LOGOUT_SECONDS));
+    if (asked.length > 0) {
+      const { promise: isLate, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, SHUTDOWN_LOGOUT_SECONDS * 1000);
+      await Promise.race([isLate, Promise.all(asked.map(({ ended }) => ended))]);
+      clearTimeout(timer);
+    }
+    await Promise.all([...this.#connections].map((connection) => connection.close("shutdown")));
   }
 }

@@ -41,6 +41,7 @@ export class Connection {
   #flushScheduled = false;
   #closed = false;
   #closing: Promise<void> | undefined;
+  readonly #ended = Promise.withResolvers<void>();
   /** The login request that is being answered, perhaps by opening a disk. Never rejects. */
   #answering: Promise<void> = Promise.resolve();
 
@@ -52,6 +53,7 @@ export class Connection {
     this.#framer = new Framer(target.pool, (pdu) => this.#take(pdu));
     this.#login = new Login({
       ...addresses,
+      portalGroupTag: target.portalGroups.tagOf(addresses.portal),
       random: target.random,
       credentials: (parties) => target.directory.credentials(parties),
       open: (login) => target.open({ ...login, end: () => this.close("reset") }, this),
@@ -87,6 +89,18 @@ export class Connection {
     return this.#closing;
   }
 
+  /** Resolves when nothing of it is left, however it ended. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  /** Asks the initiator to log out by itself; false when it is not one that can be asked. */
+  askToLogOut(seconds: number): boolean {
+    const asked = !this.#closed && this.#session?.askToLogOut(seconds) === true;
+    if (asked) this.#output.flush();
+    return asked;
+  }
+
   async #closeNow(reason: EndReason): Promise<void> {
     this.#closed = true;
     if (reason === "shutdown") this.#session?.announceDrop();
@@ -96,6 +110,7 @@ export class Connection {
     this.#output.close();
     await Promise.all([this.#session?.close(), this.#answering]);
     await this.#targetSession?.closed(reason);
+    this.#ended.resolve();
   }
 
   /** Runs what may find fault with the peer, then sends what it produced. Our own faults end no more than this connection either. */
@@ -193,7 +208,7 @@ export class Connection {
       elapsedMs: this.#target.elapsedMs,
       cid: request.cid,
       discovery: new Discovery({
-        portal: parties.portal,
+        addresses: this.#target.portalGroups.addressesFor(parties.portal),
         targetName: parties.targetName,
         list: () => this.#target.directory.list(parties),
       }),
@@ -209,6 +224,7 @@ export class Connection {
       id: tsih,
       ...parties,
       ...(alias === undefined ? {} : { initiatorAlias: alias }),
+      portalGroupTag: this.#target.portalGroups.tagOf(parties.portal),
       startedMs: nowMs,
       parameters,
       counters,

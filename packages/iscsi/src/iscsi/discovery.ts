@@ -11,8 +11,8 @@ import type { SessionParameters } from "./negotiation.ts";
 
 /** What the text phase needs from outside. */
 export interface DiscoveryDeps {
-  /** Address that the initiator connected to, the default for targets without portals. */
-  readonly portal: string;
+  /** `address:port,tag` of our portals, for targets that are not said to have others. */
+  readonly addresses: readonly string[];
   /** The session's own target; absent in a discovery session. */
   readonly targetName: string | undefined;
   list(): Promise<readonly DiscoveredTarget[]>;
@@ -26,8 +26,6 @@ export interface TextReply {
 
 /** The tag of a text answer that goes on; there is one at a time. */
 const CONTINUATION_TAG = 1;
-
-const PORTAL_GROUP = 1;
 
 /**
  * Text requests in full feature phase (RFC 7143 §11.10): SendTargets, and a new declaration of MaxRecvDataSegmentLength. A list that is longer
@@ -78,17 +76,28 @@ export class Discovery {
     return answers;
   }
 
-  /** `All` only in a discovery session; a name, or nothing for the session's own target (RFC 7143 appendix C). */
+  /**
+   * `All` or a name in a discovery session; nothing, or its own name, in a normal one, which hears of no other target
+   * (RFC 7143 appendix C).
+   */
   async #sendTargets(wanted: string): Promise<TextKey[]> {
-    const name = wanted === "" ? this.#deps.targetName : wanted;
-    if (wanted === "All" && this.#deps.targetName !== undefined) return [["SendTargets", "Reject"]];
+    const own = this.#deps.targetName;
+    if (own !== undefined) {
+      if (wanted !== "" && wanted !== own) return [["SendTargets", "Reject"]];
+      const listed = (await this.#deps.list()).find(({ targetName }) => targetName === own);
+      // A name that is given for one boot is not listed, but it is there: the session proves it.
+      return this.#describe(listed ?? { targetName: own });
+    }
+    if (wanted === "") return [["SendTargets", "Reject"]];
     const targets = await this.#deps.list();
     return targets
-      .filter(({ targetName }) => wanted === "All" || targetName === name)
-      .flatMap(({ targetName, portals }) => [
-        ["TargetName", targetName] as const,
-        ...(portals ?? [this.#deps.portal]).map((portal) => ["TargetAddress", `${portal},${PORTAL_GROUP}`] as const),
-      ]);
+      .filter(({ targetName }) => wanted === "All" || targetName === wanted)
+      .flatMap((target) => this.#describe(target));
+  }
+
+  #describe({ targetName, portals }: DiscoveredTarget): TextKey[] {
+    const addresses = portals?.map((portal) => (portal.includes(",") ? portal : `${portal},1`)) ?? this.#deps.addresses;
+    return [["TargetName", targetName], ...addresses.map((address) => ["TargetAddress", address] as const)];
   }
 }
 

@@ -15,6 +15,8 @@ import type { TextKey } from "./text-keys.ts";
 export interface LoginDeps {
   readonly peerAddress: string;
   readonly portal: string;
+  /** The group of that portal, from 1. */
+  readonly portalGroupTag: number;
   /** Cryptographically random bytes. */
   random(length: number): Uint8Array;
   credentials(parties: LoginParties): Promise<ChapRequirement | undefined>;
@@ -125,7 +127,7 @@ export class Login {
     this.#authentication = new Authentication(await this.#deps.credentials(parties), (length) =>
       this.#deps.random(length),
     );
-    if ("targetName" in parties) answers.push(["TargetPortalGroupTag", "1"]);
+    if ("targetName" in parties) answers.push(["TargetPortalGroupTag", String(this.#deps.portalGroupTag)]);
   }
 
   #answerKeys(keys: readonly TextKey[], answers: TextKey[]): void {

@@ -35,6 +35,8 @@ export interface SessionInfo {
   readonly targetName?: string;
   readonly peerAddress: string;
   readonly portal: string;
+  /** Which of our portal groups it came in by, from 1. */
+  readonly portalGroupTag: number;
   readonly startedMs: number;
   readonly parameters: Readonly<SessionParameters>;
   readonly counters: Readonly<SessionCounters>;

@@ -65,7 +65,11 @@ export class Session {
     this.#replies = new Replies(deps.output, this.#window, deps.statSN);
     const { output, pool, parameters, counters, elapsedMs } = deps;
     this.#commands = new Commands({
-      ...{ output, pool, parameters, counters, elapsedMs },
+      output,
+      pool,
+      parameters,
+      counters,
+      elapsedMs,
       window: this.#window,
       replies: this.#replies,
       flushSoon: () => deps.flushSoon(),

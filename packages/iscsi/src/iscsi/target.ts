@@ -8,6 +8,7 @@ import type { BusyPoll } from "./busy-poll.ts";
 import type { Connection } from "./connection.ts";
 import { LoginFailure } from "./login-failure.ts";
 import { LoginStatus } from "./login-pdu.ts";
+import { PortalGroups } from "./portal-groups.ts";
 import type { Session } from "./session.ts";
 import type { SessionCounters, SessionInfo } from "./session-info.ts";
 import { zeroCounters } from "./session-info.ts";
@@ -56,6 +57,8 @@ export interface TargetDeps {
   readonly directory: TargetDirectory;
   readonly pool: BufferPool;
   readonly busyPoll: BusyPoll;
+  /** `address:port` of every listening socket, in the order of their portal group tags; the portal that was asked when absent. */
+  portals?(): readonly string[];
   /** Cryptographically random bytes, for CHAP. */
   random(length: number): Uint8Array;
   /** Milliseconds since the epoch. */
@@ -142,6 +145,19 @@ export class Target {
     });
   }
 
+  /** The portals there are now. */
+  get portalGroups(): PortalGroups {
+    return new PortalGroups(this.#deps.portals?.() ?? []);
+  }
+
+  /** Pings who has been silent for long and ends who is dead; to be called every `PING_CHECK_MS`. */
+  checkSessions(): void {
+    const nowMs = this.now();
+    for (const { session, connection } of this.#sessions.values()) {
+      if (session?.isAlive(nowMs) === false) void connection.close("timeout");
+    }
+  }
+
   /** Notes that bytes came. */
   touch(info: SessionInfo): void {
     (info.counters as SessionCounters).lastActivityMs = this.now();
@@ -159,7 +175,9 @@ export class Target {
    * (session reinstatement, RFC 7143 §6.3.5). Returns the TSIH; throws `LoginFailure`.
    */
   async open(login: TargetLogin, connection: Connection): Promise<number> {
-    const key = `${login.initiatorName},${login.isid},${login.targetName}`;
+    // A session is named by both ports: the initiator's and the target's, that is its name and portal group (RFC 7143 §4.4.2).
+    const tag = this.portalGroups.tagOf(login.portal);
+    const key = `${login.initiatorName},${login.isid},${login.targetName},${tag}`;
     const before = this.#opening.get(key) ?? Promise.resolve();
     const opening = before.catch(() => undefined).then(() => this.#openNow(key, login, connection));
     this.#opening.set(key, opening);
@@ -262,8 +280,8 @@ export class Target {
       const nexus: Nexus = {
         initiatorPort: `${info.initiatorName},i,0x${info.isid}`,
         targetName,
-        targetPort: 1,
-        targetPortCount: 1,
+        targetPort: info.portalGroupTag,
+        targetPortCount: this.portalGroups.count,
         device: disk.device,
         unitAttentions: [],
         abortCommands: () => session.abortAll(),
