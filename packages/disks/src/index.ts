@@ -1,8 +1,10 @@
 export type { BlockDevice, ReadableDevice } from "./block-device.ts";
-export { decodeBootTrace, encodeBootTrace, extendBootTrace, isComplete } from "./boot-trace.ts";
+export { isComplete } from "./boot-trace.ts";
 export type { BootTrace } from "./boot-trace.ts";
 export { BootTraceRecorder } from "./boot-trace-recorder.ts";
 export type { ChunkPlaces, RecordingState } from "./boot-trace-recorder.ts";
+export { BootTraceStore } from "./boot-trace-store.ts";
+export type { TracedImage } from "./boot-trace-store.ts";
 export { DiskError } from "./errors.ts";
 export type { DiskErrorCode } from "./errors.ts";
 export { OsVolume } from "./os-volume-file.ts";

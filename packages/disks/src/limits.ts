@@ -30,3 +30,6 @@ export const MAX_TRACE_CHUNKS = 16_384;
 
 /** Recordings that a boot trace is made of; machines that boot later are not recorded. */
 export const MAX_TRACE_BOOTS = 8;
+
+/** Largest boot trace that is read: its header, its entries, its checksum. */
+export const MAX_TRACE_BYTES: number = 60 + MAX_TRACE_CHUNKS * 4;

@@ -1,6 +1,7 @@
 import { ChunkError, type ChunkExtent, type ChunkReader, type Manifest } from "@ingot/chunks";
 
 import type { ReadableDevice } from "./block-device.ts";
+import type { ChunkPlaces } from "./boot-trace-recorder.ts";
 import { ChunkKeeper } from "./chunk-keeper.ts";
 import { DiskError } from "./errors.ts";
 import { HaveStore } from "./have-store.ts";
@@ -104,6 +105,11 @@ export class Replica implements ReadableDevice {
   /** Chunk extents take up space (whether they are held yet or not), the others do not. */
   isAllocated(offset: number): { allocated: boolean; lengthBytes: number } {
     return this.#image.isAllocated(offset);
+  }
+
+  /** Where the image's chunks are. */
+  get places(): ChunkPlaces {
+    return this.#image;
   }
 
   /** Which chunks are held, for a `ReplicaView` of this replica on another thread. */
