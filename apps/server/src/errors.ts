@@ -8,6 +8,7 @@ export type ServerErrorCode =
   | "port-in-use"
   | "port-forbidden"
   | "user"
+  | "iscsi-worker"
   | "server-unreachable"
   | "api";
 

@@ -33,7 +33,8 @@ export async function connect(dataDirectory: string): Promise<Connection> {
   removeRunningServer(paths);
   // Store, database and control plane are only loaded where there is no server to ask.
   const { openLibrary } = await import("../serve/library.ts");
-  const library = await openLibrary({ paths });
+  const { startLocalDisks } = await import("../disks/disk-service.ts");
+  const library = await openLibrary({ paths, startDisks: startLocalDisks });
   return {
     api: new ApiClient((request) => Promise.resolve(library.api(request)), "http://127.0.0.1"),
     live: false,

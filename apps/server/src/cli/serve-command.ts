@@ -7,6 +7,7 @@ import {
   type ServeOptionName,
 } from "../config/serve-config.ts";
 import { mergeOptions } from "../config/sources.ts";
+import { messageOf } from "../errors.ts";
 import type { ServerNotice } from "../serve/server-notice.ts";
 import type { CommonOptions } from "./common-options.ts";
 
@@ -41,6 +42,7 @@ export function serveCommand(): Command {
     .option("--http-names <names>", "host names by which browsers may reach the console, separated by commas")
     .option("--boot-port <port>", "boot scripts and boot files on the boot interface (default 8471)")
     .option("--iscsi <address:port>", "iSCSI portal (default the boot interface, port 3260)")
+    .option("--iscsi-workers <n>", "threads that serve disks, 1 to 16 (default one less than cores, 1 to 4)")
     .addOption(
       new Option("--tftp <on|off>", "TFTP on the boot interface (default on with --interface)").choices(["on", "off"]),
     )
@@ -85,13 +87,15 @@ async function serve(options: ServeOptions): Promise<void> {
   // The other commands start faster without what only a server needs.
   const { startServer } = await import("../serve/start-server.ts");
   const server = await startServer({ config, dataDirectory: options.data, announce, json: options.json === true });
-  const signal = await Promise.race([
+  const reason = await Promise.race([
     once(process, "SIGINT").then(() => "SIGINT"),
     once(process, "SIGTERM").then(() => "SIGTERM"),
+    server.failed,
   ]);
-  announce({ event: "stopping", reason: signal });
+  announce({ event: "stopping", reason: messageOf(reason) });
   await server.close();
   announce({ event: "stopped" });
+  if (typeof reason !== "string") throw reason;
 }
 
 function flagsOf(options: ServeOptions): RawServeOptions {

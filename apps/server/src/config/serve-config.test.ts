@@ -21,7 +21,10 @@ function refusalOf(run: () => unknown): string {
 
 describe("options of serve", () => {
   test("without any option the server stays on loopback and answers no DHCP", () => {
-    expect(parseServeConfig({})).toEqual({
+    const { iscsiWorkers, ...config } = parseServeConfig({});
+    // By the number of cores.
+    expect([1, 2, 3, 4]).toContain(iscsiWorkers);
+    expect(config).toEqual({
       dhcp: "off",
       dhcpRelayed: [],
       dns: [],
@@ -133,6 +136,7 @@ describe("options of serve", () => {
     ],
     ["a port past 65535", { http: "127.0.0.1:70000" }, /expected ADDRESS:PORT/],
     ["an address without a port", { iscsi: "10.0.0.1" }, /expected ADDRESS:PORT/],
+    ["no worker at all", { "iscsi-workers": "0" }, /--iscsi-workers: .* from 1 to 16/],
     ["a boot port that is a word", { "boot-port": "high" }, /expected a port/],
     ["a name server that is no address", { dns: "10.0.0.1,none" }, /--dns/],
   ])("%s is refused before anything starts", (_name, raw, message) => {

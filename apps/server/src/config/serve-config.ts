@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { ipv4ToNumber, parseIpv4, parseIpv4Network, type Ipv4, type Ipv4Network } from "@ingot/wire";
 import { z } from "zod";
 import { ServerError } from "../errors.ts";
@@ -42,6 +43,8 @@ export interface ServeConfig {
   readonly bootPort: number;
   /** Default: the boot interface's address, port 3260. */
   readonly iscsi?: Endpoint;
+  /** Threads that serve disks. Default: one less than the machine has cores, at least 1, at most 4. */
+  readonly iscsiWorkers: number;
   readonly tftp: boolean;
   /** Whether machines that nobody entered may register themselves; absent: as it is set in the inventory. */
   readonly registration?: "open" | "closed";
@@ -49,6 +52,9 @@ export interface ServeConfig {
   readonly user: string;
   readonly logLevel: "debug" | "info" | "warn" | "error";
 }
+
+/** More threads than this have not been tried. */
+const MAX_ISCSI_WORKERS = 16;
 
 /** Names of the options as flags (`--dhcp-range`), in the file (`dhcp-range`) and, upper-cased, in `INGOT_DHCP_RANGE`. */
 export const SERVE_OPTION_NAMES = [
@@ -63,6 +69,7 @@ export const SERVE_OPTION_NAMES = [
   "http-names",
   "boot-port",
   "iscsi",
+  "iscsi-workers",
   "tftp",
   "registration",
   "user",
@@ -88,6 +95,16 @@ const port = z.string().transform((text, context): number => {
   const value = Number(text);
   if (/^[0-9]{1,5}$/.test(text) && value <= 65535) return value;
   context.addIssue({ code: "custom", message: `got ${JSON.stringify(text)}, expected a port from 0 to 65535` });
+  return z.NEVER;
+});
+
+const workers = z.string().transform((text, context): number => {
+  const value = Number(text);
+  if (/^[0-9]{1,2}$/.test(text) && value >= 1 && value <= MAX_ISCSI_WORKERS) return value;
+  context.addIssue({
+    code: "custom",
+    message: `got ${JSON.stringify(text)}, expected a number from 1 to ${MAX_ISCSI_WORKERS}`,
+  });
   return z.NEVER;
 });
 
@@ -156,6 +173,7 @@ const schema = z.strictObject({
   "http-names": hostNames.default([]),
   "boot-port": port.default(8471),
   iscsi: endpoint.optional(),
+  "iscsi-workers": workers.optional(),
   tftp: z.enum(["on", "off"]).optional(),
   registration: z.enum(["open", "closed"]).optional(),
   user: z.string().min(1).default("ingot"),
@@ -195,6 +213,8 @@ export function parseServeConfig(raw: RawServeOptions): ServeConfig {
     http: o.http,
     httpNames: o["http-names"],
     bootPort: o["boot-port"],
+    // One core stays with the main thread: control plane, chunk store, and everything else on the network.
+    iscsiWorkers: o["iscsi-workers"] ?? Math.min(Math.max(availableParallelism() - 1, 1), 4),
     tftp: o.tftp === undefined ? o.interface !== undefined : o.tftp === "on",
 
     user: o.user,

@@ -2,8 +2,10 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { encodeManifest, manifestIdOf, type Manifest } from "@ingot/chunks";
+import { PageCacheEstimate } from "@ingot/disks";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { OverlayKeeper } from "./overlay-keeper.ts";
+import { Replicas } from "./replicas.ts";
 
 const SIZE_BYTES = 1 << 20;
 const MACHINE = "4f2a";
@@ -28,13 +30,19 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
-function startKeeper(): Promise<OverlayKeeper> {
+async function startKeeper(): Promise<OverlayKeeper> {
+  const pageCache = new PageCacheEstimate(1 << 30);
+  const store = {
+    readManifest: async () => manifest,
+    readChunk: () => Promise.reject(new Error("an image of zeros has no chunks")),
+  };
+  const replicas = await Replicas.open(join(directory, "replicas"), store, pageCache);
   return OverlayKeeper.start({
-    replicas: join(directory, "replicas"),
     overlays: join(directory, "overlays"),
-    store: {
-      readManifest: async () => manifest,
-      readChunk: () => Promise.reject(new Error("an image of zeros has no chunks")),
+    pageCache,
+    async acquireBase(id) {
+      const { replica, release } = await replicas.acquire(id);
+      return { base: replica, release };
     },
   });
 }

@@ -1,43 +1,44 @@
 import { existsSync } from "node:fs";
-import { readdir, rm } from "node:fs/promises";
-import { totalmem } from "node:os";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { isDigest, type ChunkReader, type Digest, type ManifestReader } from "@ingot/chunks";
 import type { DiskKeeper } from "@ingot/control";
 import {
   DiskError,
   measureOverlay,
   OsVolume,
   Overlay,
-  PageCacheEstimate,
+  type PageCacheEstimate,
+  type ReadableDevice,
   removeOverlay,
-  Replica,
-  ReplicaPool,
+  watchReads,
 } from "@ingot/disks";
 
 interface OpenOverlay {
   readonly overlay: Overlay;
-  readonly releaseReplica: () => Promise<void>;
+  readonly releaseBase: () => Promise<void>;
 }
 
 /** What {@link OverlayKeeper} works with. */
 export interface OverlayKeeperDeps {
-  /** Directory of replicas, one below it per manifest. */
-  readonly replicas: string;
   /** Directory of overlays, one below it per machine. */
   readonly overlays: string;
-  readonly store: ChunkReader & ManifestReader;
+  /** Opens what a version's overlays lie over, until it is released. */
+  acquireBase(manifestId: string): Promise<{ readonly base: ReadableDevice; readonly release: () => Promise<void> }>;
+  readonly pageCache: PageCacheEstimate;
+  /**
+   * Asked when an overlay is opened: who wants to be told of each read that reaches its base, before it is answered. What is
+   * returned MUST be cheap and MUST NOT throw.
+   */
+  onBaseRead?(machineId: string, manifestId: string): ((offset: number, length: number) => void) | undefined;
 }
 
 /**
  * The machines' overlays as files: opened over the shared replica of their version when a machine logs in, closed when its
- * last session is gone. A replica is filled by what machines read, not ahead of them: the chunk store is on the same
- * machine, so filling would only take the space twice.
+ * last session is gone.
  */
 export class OverlayKeeper implements DiskKeeper<Overlay> {
   readonly #deps: OverlayKeeperDeps;
   readonly #root: OsVolume;
-  readonly #replicas: ReplicaPool<Replica>;
   readonly #open = new Map<string, OpenOverlay>();
   /** Overlays that are being opened. */
   readonly #opening = new Map<string, Promise<Overlay>>();
@@ -46,22 +47,19 @@ export class OverlayKeeper implements DiskKeeper<Overlay> {
   /** What overlays held when they were closed, so that a list of disks does not read their maps. */
   readonly #closedBytes = new Map<string, number>();
 
-  private constructor(deps: OverlayKeeperDeps, overlays: OsVolume, replicas: OsVolume) {
+  private constructor(deps: OverlayKeeperDeps, overlays: OsVolume) {
     this.#deps = deps;
     this.#root = overlays;
-    this.#replicas = new ReplicaPool(async (manifestId) => {
-      const manifest = await deps.store.readManifest(manifestId as Digest);
-      const volume = await replicas.subdirectory(manifestId);
-      return Replica.open({ volume, manifest, manifestId, reader: deps.store });
-    });
   }
 
-  /** Opens the directories; nothing below them is opened yet. */
+  /** Opens the directory; nothing below it is opened yet. */
   static async start(deps: OverlayKeeperDeps): Promise<OverlayKeeper> {
-    const pageCache = new PageCacheEstimate(totalmem() / 4);
-    const volumes = await Promise.all([deps.overlays, deps.replicas].map((path) => OsVolume.open(path, { pageCache })));
-    const [overlays, replicas] = volumes as [OsVolume, OsVolume];
-    return new OverlayKeeper(deps, overlays, replicas);
+    return new OverlayKeeper(deps, await OsVolume.open(deps.overlays, { pageCache: deps.pageCache }));
+  }
+
+  /** The overlay of a machine that has it open. */
+  opened(machineId: string): Overlay | undefined {
+    return this.#open.get(machineId)?.overlay;
   }
 
   open(machineId: string, manifestId: string): Promise<Overlay> {
@@ -76,11 +74,13 @@ export class OverlayKeeper implements DiskKeeper<Overlay> {
     await this.#closed(machineId);
     const open = this.#open.get(machineId);
     if (open !== undefined) return open.overlay;
-    const { replica, release } = await this.#replicas.acquire(manifestId);
+    const { base, release } = await this.#deps.acquireBase(manifestId);
     try {
       const volume = await this.#root.subdirectory(machineId);
-      const overlay = await Overlay.open({ volume, base: replica, baseId: manifestId });
-      this.#open.set(machineId, { overlay, releaseReplica: release });
+      const onBaseRead = this.#deps.onBaseRead?.(machineId, manifestId);
+      const watched = onBaseRead === undefined ? base : watchReads(base, onBaseRead);
+      const overlay = await Overlay.open({ volume, base: watched, baseId: manifestId });
+      this.#open.set(machineId, { overlay, releaseBase: release });
       return overlay;
     } catch (error) {
       await release();
@@ -97,13 +97,13 @@ export class OverlayKeeper implements DiskKeeper<Overlay> {
     return closing;
   }
 
-  async #closeNow(machineId: string, { overlay, releaseReplica }: OpenOverlay): Promise<void> {
+  async #closeNow(machineId: string, { overlay, releaseBase }: OpenOverlay): Promise<void> {
     this.#closedBytes.delete(machineId);
     try {
       await overlay.close();
       this.#closedBytes.set(machineId, overlay.allocatedBytes);
     } finally {
-      await releaseReplica();
+      await releaseBase();
     }
   }
 
@@ -144,14 +144,6 @@ export class OverlayKeeper implements DiskKeeper<Overlay> {
     } catch (error) {
       if (error instanceof DiskError) return 0;
       throw error;
-    }
-  }
-
-  /** Removes the replicas of manifests that are not in `live`; those in use stay until they are let go. */
-  async pruneReplicas(live: ReadonlySet<string>): Promise<void> {
-    for (const name of await readdir(this.#deps.replicas)) {
-      if (!isDigest(name) || live.has(name) || this.#replicas.isInUse(name)) continue;
-      await rm(join(this.#deps.replicas, name), { recursive: true, force: true });
     }
   }
 

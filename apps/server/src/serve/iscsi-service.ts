@@ -1,18 +1,20 @@
-import { parseBootTarget, type RefusedLogin, type SessionReport } from "@ingot/control";
-import { IscsiError, nameOfLoginStatus, TargetServer, type IscsiEvent, type SessionInfo } from "@ingot/iscsi";
+import type { RefusedLogin } from "@ingot/control";
+import { IscsiError, nameOfLoginStatus, type IscsiEvent } from "@ingot/iscsi";
 import type { Logger } from "pino";
-import { diskDirectory } from "../disks/iscsi-directory.ts";
+import type { IscsiService } from "../disks/iscsi-workers.ts";
 import { messageOf } from "../errors.ts";
 import { ready, type ServiceContext } from "./service-context.ts";
 import { listenError } from "./listen-error.ts";
-import { SessionFeed, sessionReportOf } from "./session-feed.ts";
 
 /** The iSCSI portal: every machine's disk under its target name. */
 export async function startIscsi(context: ServiceContext): Promise<void> {
-  const { disks } = context.library.control;
+  const { iscsi, fail } = context;
+  const { disks, sessions, refusals } = context.library.control;
   const endpoint = context.config.iscsi ?? context.network.disk;
   const log = context.log.child({ service: "iscsi" });
-  const directory = diskDirectory({
+  context.opened.defer(() => iscsi.closeSessions());
+  await listen(context, {
+    portals: [endpoint],
     disks,
     onError: (error) => log.error({ err: error }, "a disk could not be opened"),
     onDiskFailure(machineId, error) {
@@ -21,24 +23,20 @@ export async function startIscsi(context: ServiceContext): Promise<void> {
         .recordFailure(machineId, messageOf(error))
         .catch((failure: unknown) => log.error({ err: failure }, "the failure could not be recorded"));
     },
+    onEvent(event) {
+      report(log, event);
+      if (event.kind === "refused") refusals.record(refusedLoginOf(event));
+    },
+    onReport: (open, ended) => sessions.report(open, ended),
+    onWorkerEnd: (error) => log.error({ err: error }, "an iSCSI worker has ended, and its sessions with it"),
+    onFatal: fail,
   });
-  const { sessions, refusals } = context.library.control;
-  const reportOf = (info: SessionInfo): SessionReport =>
-    sessionReportOf(info, parseBootTarget(info.targetName ?? "")?.machineId, 0);
-  const server = await listen(endpoint.address, endpoint.port, directory, (event) => {
-    report(log, event);
-    if (event.kind === "refused") refusals.record(refusedLoginOf(event));
-    if (event.kind === "logout") feed.end(reportOf(event.session));
-  });
-  const feed = new SessionFeed(sessions, () => server.sessions().map(reportOf));
-  context.opened.defer(() => feed.close());
-  context.opened.defer(() => server.close());
   const detail = (): string => {
-    const { logins, refusedLogins, malformed } = server.counters;
-    return `${server.sessions().length} sessions, ${logins} logins, ${refusedLogins} refused, ${malformed} malformed`;
+    const { logins, refusedLogins, malformed } = iscsi.counters;
+    return `${iscsi.sessions().length} sessions, ${logins} logins, ${refusedLogins} refused, ${malformed} malformed`;
   };
-  const at = { address: endpoint.address, port: server.address.port };
-  ready(context, "iscsi", at, "disks", detail, () => ({ ...server.counters }));
+  const at = { address: endpoint.address, port: iscsi.portals[0]?.port ?? endpoint.port };
+  ready(context, "iscsi", at, "disks", detail, () => ({ ...iscsi.counters }));
 }
 
 /** What the control plane hears of a refused login. */
@@ -53,16 +51,12 @@ function refusedLoginOf(event: Extract<IscsiEvent, { kind: "refused" }>): Refuse
   };
 }
 
-async function listen(
-  address: string,
-  port: number,
-  directory: ReturnType<typeof diskDirectory>,
-  onEvent: (event: IscsiEvent) => void,
-): Promise<TargetServer> {
+async function listen({ iscsi }: ServiceContext, service: IscsiService): Promise<void> {
   try {
-    return await TargetServer.listen({ directory, address, port, onEvent });
+    await iscsi.serve(service);
   } catch (error) {
     if (!(error instanceof IscsiError)) throw error;
+    const { address, port } = service.portals[0] ?? { address: "", port: 0 };
     throw listenError("iSCSI", "another --iscsi", address, port, error.cause ?? error);
   }
 }

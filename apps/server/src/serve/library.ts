@@ -1,22 +1,34 @@
 import { randomBytes } from "node:crypto";
 import { chmodSync } from "node:fs";
 import { statfs } from "node:fs/promises";
+import { totalmem } from "node:os";
 import type { ServiceStatus } from "@ingot/api";
 import { DirectoryStore, type Digest } from "@ingot/chunks";
-import { Control, createApiApp, openSqlite, type BootNetwork, type Clock, type ImageLibrary } from "@ingot/control";
-import type { Overlay } from "@ingot/disks";
+import {
+  Control,
+  createApiApp,
+  openSqlite,
+  type BootNetwork,
+  type Clock,
+  type ImageLibrary,
+  type OpenDisk,
+} from "@ingot/control";
+import { PageCacheEstimate } from "@ingot/disks";
 import { parseIpv4 } from "@ingot/wire";
 import type { DataPaths } from "../data/data-directory.ts";
-import { OverlayKeeper } from "../disks/overlay-keeper.ts";
+import type { DiskParts, DiskService } from "../disks/disk-service.ts";
+import { Replicas } from "../disks/replicas.ts";
 import { VERSION } from "../version.ts";
 
 /** How a data directory is opened. */
-export interface LibraryOptions {
+export interface LibraryOptions<Disks extends DiskService> {
   readonly paths: DataPaths;
   /** Where machines reach the server; default loopback, for commands that work without one. */
   readonly network?: BootNetwork;
   /** Whether this is the server itself, whose start and stop are events. */
   readonly isServer?: boolean;
+  /** Starts what opens the machines' disks. */
+  readonly startDisks: (parts: DiskParts) => Promise<Disks>;
   /** Names, besides addresses and `localhost`, by which browsers may reach the API. */
   readonly hostNames?: readonly string[];
   /** Asked for each status; default none. */
@@ -26,8 +38,10 @@ export interface LibraryOptions {
 }
 
 /** What a data directory holds, opened: everything of the product but the sockets. */
-export interface Library {
-  readonly control: Control<Overlay>;
+export interface Library<Disks extends DiskService> {
+  readonly control: Control<OpenDisk>;
+  /** What `startDisks` started. */
+  readonly disks: Disks;
   /** The HTTP API. */
   readonly api: (request: Request) => Response | Promise<Response>;
   /** What was found damaged while opening; the rest works. One sentence each. */
@@ -50,12 +64,15 @@ const systemClock: Clock = {
 };
 
 /** Opens the data directory, whose lock the caller holds. */
-export async function openLibrary(options: LibraryOptions): Promise<Library> {
+export async function openLibrary<Disks extends DiskService>(options: LibraryOptions<Disks>): Promise<Library<Disks>> {
   const { paths, network = LOOPBACK, services = () => [], onError = () => undefined } = options;
   await using opened = new AsyncDisposableStack();
   const store = opened.use(await DirectoryStore.open(paths.store));
-  const keeper = await OverlayKeeper.start({ overlays: paths.overlays, replicas: paths.replicas, store });
-  opened.defer(() => keeper.close());
+  // What the kernel keeps of files is most of the memory of a machine that serves disks; a part of it is certain to be ours.
+  const pageCacheBytes = totalmem() / 4;
+  const replicas = await Replicas.open(paths.replicas, store, new PageCacheEstimate(pageCacheBytes));
+  const disks = await options.startDisks({ overlays: paths.overlays, replicas, pageCacheBytes });
+  opened.defer(() => disks.close());
   const db = openSqlite(paths.database);
   opened.defer(() => db.destroy());
   // CHAP secrets are in it. SQLite gives its other files the same mode.
@@ -64,8 +81,8 @@ export async function openLibrary(options: LibraryOptions): Promise<Library> {
     db,
     clock: systemClock,
     random: (lengthBytes) => randomBytes(lengthBytes),
-    library: withReplicas(store, keeper),
-    keeper,
+    library: withReplicas(store, replicas),
+    keeper: disks.keeper,
     network,
     version: VERSION,
     isServer: options.isServer === true,
@@ -80,6 +97,7 @@ export async function openLibrary(options: LibraryOptions): Promise<Library> {
   const closing = opened.move();
   return {
     control,
+    disks,
     api: (request) => api.fetch(request),
     problems: store.problems.map(({ code, path, reason }) => `${path}: ${code}: ${reason}`),
     close: () => closing.disposeAsync(),
@@ -87,7 +105,7 @@ export async function openLibrary(options: LibraryOptions): Promise<Library> {
 }
 
 /** The chunk store as the control plane needs it; what goes from it goes from the replicas too. */
-function withReplicas(store: DirectoryStore, keeper: OverlayKeeper): ImageLibrary {
+function withReplicas(store: DirectoryStore, replicas: Replicas): ImageLibrary {
   return {
     importImage: (source, options) => store.importImage(source, options),
     readManifest: (id) => store.readManifest(id),
@@ -95,7 +113,7 @@ function withReplicas(store: DirectoryStore, keeper: OverlayKeeper): ImageLibrar
     verify: (options) => store.verify(options),
     async prune(live) {
       const kept = new Set<Digest>(live);
-      await keeper.pruneReplicas(kept);
+      await replicas.prune(kept);
       return store.prune(kept);
     },
   };

@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import type { BootInterface } from "../config/network-interface.ts";
 import type { Endpoint, ServeConfig } from "../config/serve-config.ts";
 import type { DataPaths } from "../data/data-directory.ts";
+import type { IscsiWorkers } from "../disks/iscsi-workers.ts";
 import type { Library } from "./library.ts";
 import type { ServerNotice } from "./server-notice.ts";
 import type { ServiceBoard, ServiceCounters } from "./service-board.ts";
@@ -16,12 +17,16 @@ export interface ServiceContext {
   /** Where `--dhcp full` gives addresses: the boot interface's own subnet, then those behind relays. */
   readonly subnets: readonly SubnetConfig[];
   readonly paths: DataPaths;
-  readonly library: Library;
+  readonly library: Library<IscsiWorkers>;
+  /** The threads that serve disks. */
+  readonly iscsi: IscsiWorkers;
   /** Only with `--dhcp full`. */
   readonly leases: LeaseFile | undefined;
   readonly board: ServiceBoard;
   readonly log: Logger;
   readonly announce: (notice: ServerNotice) => void;
+  /** Ends the server, which cannot go on. */
+  readonly fail: (error: Error) => void;
   /** What was opened, closed in reverse order. */
   readonly opened: AsyncDisposableStack;
 }

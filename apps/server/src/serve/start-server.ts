@@ -16,6 +16,7 @@ import {
   type DataPaths,
 } from "../data/data-directory.ts";
 import { ServerError } from "../errors.ts";
+import { IscsiWorkers } from "../disks/iscsi-workers.ts";
 import { networkOf } from "./boot-network.ts";
 import { openLibrary } from "./library.ts";
 import { createLog } from "./log.ts";
@@ -37,6 +38,8 @@ export interface StartOptions {
 
 /** A server that is ready. */
 export interface RunningServer {
+  /** Resolves with the reason when it cannot go on; it is still to be closed. */
+  readonly failed: Promise<Error>;
   /** Ends sessions, makes everything durable, closes; idempotent. */
   close(): Promise<void>;
 }
@@ -74,6 +77,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
       isServer: true,
       hostNames: config.httpNames,
       services: () => board.list(),
+      startDisks: (parts) => IscsiWorkers.start({ ...parts, count: config.iscsiWorkers }),
       onError: (error) => log.error({ err: error }, "background work failed"),
     });
     opened.defer(() => library.close());
@@ -83,6 +87,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   });
   for (const problem of library.problems) announce({ event: "warning", message: problem });
   if (config.registration !== undefined) await library.control.settings.patch({ registration: config.registration });
+  const failed = Promise.withResolvers<Error>();
   const context: ServiceContext = {
     config,
     bootInterface,
@@ -90,10 +95,12 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     subnets,
     paths,
     library,
+    iscsi: library.disks,
     leases,
     board,
     log,
     announce,
+    fail: (error) => failed.resolve(error),
     opened,
   };
   const url = await startServices(context, () => {
@@ -103,7 +110,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   opened.defer(() => removeRunningServer(paths));
   announce({ event: "ready", url, pid: process.pid, data: paths.root });
   const running = opened.move();
-  return { close: () => running.disposeAsync() };
+  return { failed: failed.promise, close: () => running.disposeAsync() };
 }
 
 function takeLock(paths: DataPaths): FileLock {
