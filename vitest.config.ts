@@ -11,7 +11,7 @@ const config: ViteUserConfig = defineConfig({
       {
         test: {
           name: "unit",
-          include: ["packages/**/*.test.ts", "apps/**/*.test.ts", "test/**/*.test.ts"],
+          include: ["packages/**/*.test.ts", "apps/**/*.test.ts", "test/**/*.test.ts", "bench/**/*.test.ts"],
           exclude: ["**/node_modules/**", "**/*.peer.test.ts", "**/*.machine.test.ts"],
           testTimeout: 20_000,
         },
