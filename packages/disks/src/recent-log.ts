@@ -1,7 +1,6 @@
 import { bytesFromHex, crc32c, hexFromBytes, Reader, Writer } from "@ingot/wire";
 
 import { type BlockRun, BlockState } from "./block-map.ts";
-import { afterwards } from "./parts.ts";
 import type { DurableFile, Volume } from "./volume.ts";
 
 /** The file's name in the overlay's directory. */
@@ -30,6 +29,8 @@ export class RecentLog {
   readonly #coveredBy: [number, number] = [0, 0];
   #entryCount = 0;
   #headerCrc = 0;
+  /** What was written to the lane's last page; replaced with the page, since a write may still read from it. */
+  #page = new DataView(new ArrayBuffer(PAGE_BYTES));
   /** While the lane's header is not written: entries wait for it. */
   #beginning: Promise<void> | undefined;
 
@@ -43,7 +44,7 @@ export class RecentLog {
     const file = await volume.open(RECENT_NAME, "create");
     try {
       const log = new RecentLog(file, volume.bootId);
-      // Both lanes' first pages have their space now; beginning a lane again takes none.
+      // Both lanes' first pages exist now; beginning a lane again does not lengthen the file.
       await file.write(0, new Uint8Array(LANES.length * PAGE_BYTES));
       await log.#begin(0, sequence + 1);
       return log;
@@ -63,10 +64,15 @@ export class RecentLog {
    * returns or resolves.
    */
   append(run: BlockRun): void | Promise<void> {
-    const entry = encodeEntry(run, this.#headerCrc);
     const offset = entryOffset(this.#lane, this.#entryCount);
     this.#entryCount += 1;
-    return afterwards(this.#beginning, () => this.#file.write(offset, entry));
+    const at = offset % PAGE_BYTES;
+    // A page of the page cache that is written whole need not be read first, and so is written at once.
+    if (at === 0) this.#page = new DataView(new ArrayBuffer(PAGE_BYTES));
+    encodeEntry(run, this.#headerCrc, this.#page, at);
+    const bytes = new Uint8Array(this.#page.buffer, at, at === 0 ? PAGE_BYTES : ENTRY_BYTES);
+    if (this.#beginning === undefined) return this.#file.write(offset, bytes);
+    return this.#beginning.then(() => this.#file.write(offset, bytes));
   }
 
   /**
@@ -91,12 +97,11 @@ export class RecentLog {
   }
 
   #begin(lane: 0 | 1, coveredBy: number): void | Promise<void> {
-    const before = { lane: this.#lane, entryCount: this.#entryCount, headerCrc: this.#headerCrc };
-    const header = encodeHeader(coveredBy, this.#bootId);
-    const writing = this.#file.write(lane * PAGE_BYTES, header);
-    this.#lane = lane;
-    this.#entryCount = 0;
-    this.#headerCrc = headerCrcOf(header);
+    const before = this.#position();
+    const page = new Uint8Array(PAGE_BYTES);
+    page.set(encodeHeader(coveredBy, this.#bootId));
+    const writing = this.#file.write(lane * PAGE_BYTES, page);
+    this.#goTo({ lane, entryCount: 0, headerCrc: headerCrcOf(page), page: new DataView(page.buffer) });
     if (writing === undefined) {
       this.#coveredBy[lane] = coveredBy;
       return;
@@ -108,13 +113,31 @@ export class RecentLog {
       },
       (error: unknown) => {
         // Entries go on in the lane before; those that waited fail with this error.
-        ({ lane: this.#lane, entryCount: this.#entryCount, headerCrc: this.#headerCrc } = before);
+        this.#goTo(before);
         this.#beginning = undefined;
         throw error;
       },
     );
     return this.#beginning;
   }
+
+  #position(): Position {
+    return { lane: this.#lane, entryCount: this.#entryCount, headerCrc: this.#headerCrc, page: this.#page };
+  }
+
+  #goTo({ lane, entryCount, headerCrc, page }: Position): void {
+    this.#lane = lane;
+    this.#entryCount = entryCount;
+    this.#headerCrc = headerCrc;
+    this.#page = page;
+  }
+}
+
+interface Position {
+  readonly lane: 0 | 1;
+  readonly entryCount: number;
+  readonly headerCrc: number;
+  readonly page: DataView<ArrayBuffer>;
 }
 
 /**
@@ -188,14 +211,11 @@ function headerCrcOf(header: Uint8Array): number {
 }
 
 /** The checksum continues the lane header's: an entry of the lane's earlier life does not fit. */
-function encodeEntry(run: BlockRun, headerCrc: number): Uint8Array {
-  const entry = new Uint8Array(ENTRY_BYTES);
-  const view = new DataView(entry.buffer);
-  view.setUint32(0, run.firstBlock);
-  view.setUint32(4, run.blockCount);
-  view.setUint32(8, run.state);
-  view.setUint32(ENTRY_CRC_OFFSET, crc32c(entry.subarray(0, ENTRY_CRC_OFFSET), headerCrc));
-  return entry;
+function encodeEntry(run: BlockRun, headerCrc: number, page: DataView<ArrayBuffer>, at: number): void {
+  page.setUint32(at, run.firstBlock);
+  page.setUint32(at + 4, run.blockCount);
+  page.setUint32(at + 8, run.state);
+  page.setUint32(at + ENTRY_CRC_OFFSET, crc32c(new Uint8Array(page.buffer, at, ENTRY_CRC_OFFSET), headerCrc));
 }
 
 function decodeEntry(entry: Uint8Array, headerCrc: number): BlockRun | undefined {
