@@ -34,6 +34,24 @@ export async function resolveImage(db: Database, reference: ImageReference): Pro
   return { image: row.image, version: row.version, manifestId: row.manifest_id, sizeBytes: Number(row.size_bytes) };
 }
 
+/** `NAME:VERSION` by manifest; of versions with the same content the first by name. */
+export async function nameManifests(
+  db: Database,
+  manifestIds: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  if (manifestIds.length === 0) return new Map();
+  const rows = await db
+    .selectFrom("image_versions")
+    .select(["image", "version", "manifest_id"])
+    .where("manifest_id", "in", manifestIds)
+    .orderBy("image", "desc")
+    .orderBy("version", "desc")
+    .execute();
+  return new Map(
+    rows.map(({ manifest_id, image, version }) => [manifest_id, formatImageReference({ name: image, version })]),
+  );
+}
+
 /** As {@link resolveImage}, of text. @throws ControlError `invalidRequest`, `notFound`. */
 export async function requireImage(db: Database, text: string): Promise<ResolvedVersion> {
   const reference = parseImageReference(text);

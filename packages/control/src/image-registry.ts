@@ -13,7 +13,7 @@ import { ControlError } from "./errors.ts";
 import type { EventLog } from "./event-log.ts";
 import { ImageContent } from "./image-content.ts";
 import type { ImageLibrary } from "./image-library.ts";
-import { resolveImage } from "./image-references.ts";
+import { nameManifests, resolveImage } from "./image-references.ts";
 import { findImageUses } from "./image-uses.ts";
 import { translateChunkError } from "./chunk-errors.ts";
 import { damageOf, versionOf } from "./image-view.ts";
@@ -108,6 +108,11 @@ export class ImageRegistry {
       imageBytes: Number(row.imageBytes ?? 0),
       chunkBytes: this.#content.chunkBytes,
     };
+  }
+
+  /** `NAME:VERSION` of the versions with these manifests, by manifest. */
+  namesOf(manifestIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    return nameManifests(this.#deps.db, manifestIds);
   }
 
   /** An image, with all versions or only the one that the reference means. @throws ControlError `notFound`. */

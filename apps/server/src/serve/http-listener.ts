@@ -1,6 +1,7 @@
 import { createServer, type Server } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { listenError } from "./listen-error.ts";
+import type { ServiceCounters } from "./service-board.ts";
 
 /** A function that answers requests; `peer` is the other side's address. */
 export type HttpHandler = (request: Request, peer: { readonly address: string }) => Response | Promise<Response>;
@@ -32,12 +33,22 @@ const MAX_CONNECTIONS = 8192;
 /** A bound listener. */
 export interface HttpListener {
   readonly port: number;
+  /** Answers by class of status, `2xx`. */
+  readonly counters: ServiceCounters;
   close(): Promise<void>;
 }
 
 /** Binds and serves; throws `ServerError` when the port cannot be had. Open streams are cut by `close`. */
 export async function listenHttp(options: HttpListenerOptions): Promise<HttpListener> {
-  const listener = getRequestListener((request, env) => options.handle(request, { address: peerOf(env) }));
+  const counters: Record<string, number> = { "2xx": 0, "3xx": 0, "4xx": 0, "5xx": 0 };
+  const counted = (response: Response): Response => {
+    const statusClass = `${Math.floor(response.status / 100)}xx`;
+    counters[statusClass] = (counters[statusClass] ?? 0) + 1;
+    return response;
+  };
+  const listener = getRequestListener(async (request, env) =>
+    counted(await options.handle(request, { address: peerOf(env) })),
+  );
   const timeouts = options.longRequests ? { requestTimeout: 0 } : { requestTimeout: REQUEST_TIMEOUT_MS };
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, ...timeouts }, (incoming, outgoing) => {
     void listener(incoming, outgoing);
@@ -46,6 +57,7 @@ export async function listenHttp(options: HttpListenerOptions): Promise<HttpList
   const bound = server.address();
   return {
     port: typeof bound === "object" && bound !== null ? bound.port : options.port,
+    counters,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

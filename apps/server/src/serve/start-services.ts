@@ -1,9 +1,11 @@
 import { join } from "node:path";
-import { createBootApp } from "@ingot/control";
+import { createBootApp, createMetricsApp, METRICS_PATH } from "@ingot/control";
 import { BOOT_FILES_PATH, BootFiles, defaultBootFileDirectories } from "../boot-files/index.ts";
 import { consoleFiles } from "./console-files.ts";
 import { startDhcp } from "./dhcp-service.ts";
 import { listenHttp, type HttpHandler } from "./http-listener.ts";
+import { EventLoopDelay } from "./metrics/event-loop-delay.ts";
+import { Metrics } from "./metrics/metrics.ts";
 import { startIscsi } from "./iscsi-service.ts";
 import { startRouterAdvert } from "./router-advert-service.ts";
 import { ready, type ServiceContext } from "./service-context.ts";
@@ -77,29 +79,58 @@ async function startBootHttp(context: ServiceContext, bootFiles: BootFiles): Pro
     handle: (request, peer) => bootApp.fetch(request, { peerAddress: peer.address }),
   });
   context.opened.defer(() => listener.close());
-  ready(context, "boot-http", { address, port: listener.port }, "boot scripts and boot files");
+  const detail = "boot scripts and boot files";
+  ready(
+    context,
+    "boot-http",
+    { address, port: listener.port },
+    detail,
+    () => detail,
+    () => listener.counters,
+  );
 }
 
-/** The API and the console on one origin. */
+/** The API, the console and the metrics on one origin. */
 async function startApi(
   context: ServiceContext,
   console: (request: Request) => Promise<Response>,
   api: (request: Request) => Response | Promise<Response>,
 ): Promise<string> {
   const { address, port } = context.config.http;
-  const handle: HttpHandler = (request) =>
-    new URL(request.url).pathname.startsWith("/api/") ? api(request) : console(request);
+  const { control } = context.library;
+  const mainThread = new EventLoopDelay();
+  context.opened.defer(() => mainThread.close());
+  const metrics = new Metrics({ control, board: context.board, replicas: () => [], mainThread });
+  const onError = (error: unknown): void => context.log.error({ err: error }, "console and API");
+  const metricsApp = createMetricsApp({
+    read: (query) => metrics.read(query),
+    onError,
+    guard: { hostNames: context.config.httpNames },
+  });
+  const handle: HttpHandler = (request) => {
+    const { pathname } = new URL(request.url);
+    if (pathname === METRICS_PATH) return metricsApp.fetch(request);
+    return pathname.startsWith("/api/") ? api(request) : console(request);
+  };
   const listener = await listenHttp({
     service: "console and API",
     option: "another --http",
     address,
     port,
     longRequests: true,
-    onError: (error) => context.log.error({ err: error }, "console and API"),
+    onError,
     handle,
   });
   // Streams are ended by the library; the listener goes first so that nobody comes anew.
   context.opened.defer(() => listener.close());
-  ready(context, "api", { address, port: listener.port }, "console and API");
+  const detail = "console and API";
+  ready(
+    context,
+    "api",
+    { address, port: listener.port },
+    detail,
+    () => detail,
+    () => listener.counters,
+  );
   return `http://${address === "0.0.0.0" ? "127.0.0.1" : address}:${listener.port}`;
 }
