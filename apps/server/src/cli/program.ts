@@ -7,6 +7,7 @@ import { groupCommand } from "./group-command.ts";
 import { imageCommand } from "./image-command.ts";
 import { machineCommand } from "./machine-command.ts";
 import { serveCommand } from "./serve-command.ts";
+import { sessionCommand } from "./session-command.ts";
 import { statusCommand } from "./status-command.ts";
 import { testCommand } from "./test-command.ts";
 import { VERSION } from "../version.ts";
@@ -33,6 +34,7 @@ export function buildProgram(): Command {
     machineCommand(),
     groupCommand(),
     diskCommand(),
+    sessionCommand(),
     statusCommand(),
     demoCommand(),
     testCommand(),
