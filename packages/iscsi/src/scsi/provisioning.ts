@@ -36,6 +36,7 @@ function unmap({ cdb, nexus, unit }: CommandContext): Execution {
       unit.requireNoSanitize();
       await nexus.device.discard(range.lba * BLOCK_BYTES, range.blockCount * BLOCK_BYTES);
     }
+    if (!unit.identity.writeCache) await nexus.device.flush();
   });
 }
 
