@@ -37,7 +37,7 @@ export class DiskModel {
   }
 
   /** Writes new content to the disk and notes it. */
-  async write(disk: BlockDevice, offset: number, length: number): Promise<void> {
+  async write(disk: Pick<BlockDevice, "write">, offset: number, length: number): Promise<void> {
     const stamp = ++this.#stamp;
     const bytes = new Uint8Array(length);
     for (let at = 0; at < length; at += SECTOR) bytes.set(sectorOf((offset + at) / SECTOR, stamp), at);
@@ -46,13 +46,25 @@ export class DiskModel {
     bytes.fill(0xee);
   }
 
+  /** Writes so that what was written survives a power cut once it is acknowledged, without a flush. */
+  async writeThrough(disk: Pick<BlockDevice, "write">, offset: number, length: number): Promise<void> {
+    await this.write(disk, offset, length);
+    this.#keepNewest(offset, length);
+  }
+
+  /** Discards, durably once it is acknowledged. */
+  async discardThrough(disk: Pick<BlockDevice, "discard">, offset: number, length: number): Promise<void> {
+    await this.discard(disk, offset, length);
+    this.#keepNewest(offset, length);
+  }
+
   /** Discards and notes it. */
-  async discard(disk: BlockDevice, offset: number, length: number): Promise<void> {
+  async discard(disk: Pick<BlockDevice, "discard">, offset: number, length: number): Promise<void> {
     await this.#change(offset, length, 0, () => disk.discard(offset, length));
   }
 
   /** Flushes; from then on what had settled before the call is the least that each sector holds. */
-  async flush(disk: BlockDevice): Promise<void> {
+  async flush(disk: Pick<BlockDevice, "flush">): Promise<void> {
     const floors = this.#histories.map((history) => history.findLast((change) => change.isSettled));
     await disk.flush();
     for (const [sector, floor] of floors.entries()) this.#forgetBefore(sector, floor);
@@ -129,6 +141,12 @@ export class DiskModel {
     }
     await change();
     for (const noted of changes) noted.isSettled = true;
+  }
+
+  /** Right only while no other change of the range is under way. */
+  #keepNewest(offset: number, length: number): void {
+    for (let sector = offset / SECTOR; sector < (offset + length) / SECTOR; sector++)
+      this.#forgetBefore(sector, this.#historyOf(sector).at(-1));
   }
 
   #forgetBefore(sector: number, floor: Change | undefined): void {

@@ -17,6 +17,6 @@ export {
 } from "./machine-arguments.ts";
 export { Monitor } from "./monitor.ts";
 export { Namespace, type InterfaceOptions } from "./namespace.ts";
-export { MOUNT_PROGRAM_DISK, PROGRAM_DISK_MOUNT, writeProgramDisk } from "./program-disk.ts";
+export { MOUNT_PROGRAM_DISK, writeProgramDisk } from "./program-disk.ts";
 export { debianPackageOf, findTool, requireTools } from "./tools.ts";
 export { Transcript, type Match, type WaitOptions } from "./transcript.ts";

@@ -6,7 +6,7 @@ import { LabError } from "./errors.ts";
 import { findTool, requireTools } from "./tools.ts";
 
 /** Where a machine mounts a program disk: the programs' own loader and libraries are found below it. */
-export const PROGRAM_DISK_MOUNT = "/run/programs";
+const PROGRAM_DISK_MOUNT = "/run/programs";
 
 /** What is typed into a machine's shell to have the programs of its only virtio disk in `PATH`. */
 export const MOUNT_PROGRAM_DISK: string = [
