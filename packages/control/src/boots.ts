@@ -70,6 +70,8 @@ export interface BootsDeps<Device extends OpenDisk> {
   readonly disks: Disks<Device>;
   readonly tracker: BootTracker;
   readonly network: BootNetwork;
+  /** Called when a machine said that it is up. */
+  readonly onUp: (machineId: string) => void;
 }
 
 /** Answers machines that boot: by DHCP, by script; and hears what they report. */
@@ -156,7 +158,9 @@ export class Boots<Device extends OpenDisk> {
         `report from ${from.mac ?? from.address ?? "nowhere"}: no machine of the inventory`,
       );
     }
-    tracker.record(id, { kind: "report", state: report.state ?? "up", detail: report.detail });
+    const state = report.state ?? "up";
+    tracker.record(id, { kind: "report", state, detail: report.detail });
+    if (state === "up") this.#deps.onUp(id);
     return inventory.publish(id);
   }
 

@@ -280,7 +280,18 @@ async function assemble<Device extends OpenDisk>(
     },
     publishStatus: async () => hub.publish({ type: "status", status: await status() }),
   });
-  const boots = new Boots({ db, clock, settings, inventory: machines, index, images, disks, tracker, network });
+  const boots = new Boots({
+    db,
+    clock,
+    settings,
+    inventory: machines,
+    index,
+    images,
+    disks,
+    tracker,
+    network,
+    onUp: (machineId) => void deps.keeper.booted?.(machineId).catch(onError),
+  });
   return {
     settings,
     events,

@@ -18,6 +18,8 @@ export interface TracedImage {
 export class BootTraceStore {
   readonly #volume: Volume;
   readonly #onDamage: (message: string) => void;
+  /** Traces by their manifest, as far as they were asked for. */
+  readonly #known = new Map<string, BootTrace | undefined>();
   /** Reads and changes of files, one after the other. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -27,21 +29,22 @@ export class BootTraceStore {
     this.#onDamage = onDamage;
   }
 
-  /** The trace of an image; `undefined` when there is none, or only one that is damaged or of another image. */
-  read(image: TracedImage): Promise<BootTrace | undefined> {
-    return this.#inTurn(() => this.#read(image));
+  /** The trace of a manifest; `undefined` when there is none, or only one that is damaged or of another manifest. */
+  read(manifestId: string): Promise<BootTrace | undefined> {
+    return this.#inTurn(() => this.#remember(manifestId));
   }
 
   /** Adds a recording and returns the trace with it, which is durable then. `recorded` has at least one chunk, and none twice. */
   add(image: TracedImage, recorded: readonly number[]): Promise<BootTrace> {
     return this.#inTurn(async () => {
       const { manifestId, chunkCount } = image;
-      const present = await this.#read(image);
+      const present = await this.#remember(manifestId);
       const trace =
-        present === undefined
-          ? { manifestId, chunkCount, bootCount: 1, chunks: recorded }
-          : extendBootTrace(present, recorded);
+        present?.chunkCount === chunkCount
+          ? extendBootTrace(present, recorded)
+          : { manifestId, chunkCount, bootCount: 1, chunks: recorded };
       await this.#write(trace);
+      this.#known.set(manifestId, trace);
       return trace;
     });
   }
@@ -51,17 +54,18 @@ export class BootTraceStore {
     return this.#inTurn(async () => {
       const names = await this.#volume.list();
       const dead = names.filter((name) => !live.has(name));
+      for (const manifestId of this.#known.keys()) if (!live.has(manifestId)) this.#known.delete(manifestId);
       for (const name of dead) await this.#volume.remove(name);
       if (dead.length > 0) await this.#volume.syncDirectory();
     });
   }
 
-  /** Resolves when nothing is being read or written. */
-  async settled(): Promise<void> {
-    await this.#last;
+  async #remember(manifestId: string): Promise<BootTrace | undefined> {
+    if (!this.#known.has(manifestId)) this.#known.set(manifestId, await this.#read(manifestId));
+    return this.#known.get(manifestId);
   }
 
-  async #read({ manifestId, chunkCount }: TracedImage): Promise<BootTrace | undefined> {
+  async #read(manifestId: string): Promise<BootTrace | undefined> {
     if (!(await this.#volume.list()).includes(manifestId)) return undefined;
     const file = await this.#volume.open(manifestId, "existing");
     try {
@@ -72,9 +76,8 @@ export class BootTraceStore {
       const bytes = new Uint8Array(sizeBytes);
       await file.read(0, bytes);
       const trace = decodeBootTrace(bytes);
-      if (trace.manifestId === manifestId && trace.chunkCount === chunkCount) return trace;
-      const about = `manifest ${trace.manifestId} with ${trace.chunkCount} chunks`;
-      return this.#ignore(manifestId, `it is about ${about}, expected ${manifestId} with ${chunkCount}`);
+      if (trace.manifestId === manifestId) return trace;
+      return this.#ignore(manifestId, `it is about manifest ${trace.manifestId}`);
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       return this.#ignore(manifestId, error.message);

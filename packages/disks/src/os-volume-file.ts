@@ -133,15 +133,12 @@ export class OsFile implements DurableFile {
     if (length !== into.length) return this.#readLater(offset, into);
   }
 
-  /** See DurableFile. Always by the thread pool, unless it is taken to be cached already. */
-  bringIn(offset: number, lengthBytes: number): void | Promise<void> {
+  /** See DurableFile. By the thread pool, also when it is taken to be cached: whoever asks has a reason to doubt it. */
+  bringIn(offset: number, lengthBytes: number): Promise<void> {
     this.#refuseIfClosed();
-    if (this.#warm.has(offset, lengthBytes)) this.#warm.touch(offset, lengthBytes);
-    else {
-      // Nobody looks at it: reads at the same time may overwrite each other.
-      if (this.#unread.length < lengthBytes) this.#unread = new Uint8Array(lengthBytes);
-      return this.#readLater(offset, this.#unread.subarray(0, lengthBytes));
-    }
+    // Nobody looks at it: reads at the same time may overwrite each other.
+    if (this.#unread.length < lengthBytes) this.#unread = new Uint8Array(lengthBytes);
+    return this.#readLater(offset, this.#unread.subarray(0, lengthBytes));
   }
 
   /** See DurableFile. */

@@ -6,7 +6,7 @@ export interface DurableFile {
   /** Fills `into` from `offset`, or throws when the file ends before. MAY answer at once (see `os-volume-file.ts`). */
   read(offset: number, into: Uint8Array): void | Promise<void>;
   /** Brings the range into the operating system's cache, so that it can be read at once; it is not given to anybody. */
-  bringIn?(offset: number, lengthBytes: number): void | Promise<void>;
+  bringIn?(offset: number, lengthBytes: number): Promise<void>;
   /** Tells that the range has just been read or written by way of another handle: it is in the operating system's cache. */
   noteCached?(offset: number, lengthBytes: number): void;
   /** Writes all of `bytes`, extending the file where needed. Not durable before `sync`. */

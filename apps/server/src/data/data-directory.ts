@@ -23,6 +23,7 @@ export interface DataPaths {
   readonly store: string;
   readonly replicas: string;
   readonly overlays: string;
+  readonly traces: string;
   /** The operator's own boot programs; they win over Debian's. */
   readonly boot: string;
   readonly leases: string;
@@ -54,6 +55,7 @@ export function dataPaths(root: string): DataPaths {
     store: join(root, "store"),
     replicas: join(root, "replicas"),
     overlays: join(root, "overlays"),
+    traces: join(root, "traces"),
     boot: join(root, "boot"),
     leases: join(root, "leases"),
     lock: join(root, "lock"),
@@ -64,7 +66,8 @@ export function dataPaths(root: string): DataPaths {
 /** Everything that Ingot keeps in the directory: what may be given to another user, and nothing else. */
 export function ownPaths(paths: DataPaths): readonly string[] {
   const database = ["", "-wal", "-shm"].map((suffix) => `${paths.database}${suffix}`);
-  return [...database, paths.store, paths.replicas, paths.overlays, paths.boot, paths.leases, paths.lock, paths.server];
+  const { store, replicas, overlays, traces, boot, leases, lock, server } = paths;
+  return [...database, store, replicas, overlays, traces, boot, leases, lock, server];
 }
 
 /**
@@ -82,7 +85,8 @@ export function createDataDirectory(paths: DataPaths): void {
     }
     // The lock comes first: it is what tells a data directory from any other.
     closeSync(openSync(paths.lock, "a", 0o600));
-    for (const path of [paths.store, paths.replicas, paths.overlays, paths.boot]) mkdirSync(path, { recursive: true });
+    const { store, replicas, overlays, traces, boot } = paths;
+    for (const path of [store, replicas, overlays, traces, boot]) mkdirSync(path, { recursive: true });
   } catch (error) {
     throw new ServerError("data-directory", `--data ${paths.root}: cannot be made or written: ${messageOf(error)}`, {
       cause: error,

@@ -1,5 +1,6 @@
 import type { DiskKeeper, OpenDisk } from "@ingot/control";
 import { PageCacheEstimate } from "@ingot/disks";
+import type { BootRecordings } from "./boot-recordings.ts";
 import { OverlayKeeper } from "./overlay-keeper.ts";
 import type { Replicas } from "./replicas.ts";
 
@@ -8,6 +9,7 @@ export interface DiskParts {
   /** Directory of overlays, one below it per machine. */
   readonly overlays: string;
   readonly replicas: Replicas;
+  readonly recordings: BootRecordings;
   /** What all files together are taken to have in the page cache. */
   readonly pageCacheBytes: number;
 }
@@ -20,7 +22,11 @@ export interface DiskService {
 }
 
 /** Disks on this thread, for commands that look at them without a server. */
-export async function startLocalDisks({ overlays, replicas, pageCacheBytes }: DiskParts): Promise<DiskService> {
+export async function startLocalDisks({
+  overlays,
+  replicas,
+  pageCacheBytes,
+}: Omit<DiskParts, "recordings">): Promise<DiskService> {
   const keeper = await OverlayKeeper.start({
     overlays,
     pageCache: new PageCacheEstimate(pageCacheBytes),

@@ -15,6 +15,7 @@ import {
   type WorkerSettings,
   type WorkerTasks,
 } from "./worker-messages.ts";
+import { WorkerRecorders } from "./worker-recorders.ts";
 import { WorkerSessions } from "./worker-sessions.ts";
 
 /** Often enough for a console that shows rates. */
@@ -41,11 +42,18 @@ function onDiskFailure(machineId: string, error: unknown): void {
 }
 
 const main = new ThreadLink<WorkerTasks, MainTasks>((message, transfer) => port.postMessage(message, transfer), {
-  async openDisk({ machineId, manifestId }) {
+  async openDisk({ machineId, manifestId, recorded }) {
+    recorders.want(machineId, recorded);
     const { sizeBytes } = await keeper.open(machineId, manifestId);
     return { sizeBytes };
   },
-  releaseDisk: ({ machineId }) => keeper.release(machineId),
+  async releaseDisk({ machineId }) {
+    await keeper.release(machineId);
+    recorders.closed(machineId);
+  },
+  async booted({ machineId }) {
+    recorders.booted(machineId);
+  },
   discardDisk: ({ machineId }) => keeper.discard(machineId),
   overlayBytes: ({ machineId }) => keeper.overlayBytes(machineId),
   endLogin: ({ id }) => directory.end(id),
@@ -75,6 +83,11 @@ const views = new ReplicaPool(async (manifestId) => {
   }
 });
 
+const recorders = new WorkerRecorders({
+  nowMs: () => performance.now(),
+  onRecording: (recording) => tell({ kind: "bootRecorded", recording }),
+});
+
 const keeper = await OverlayKeeper.start({
   overlays: settings.overlays,
   pageCache,
@@ -82,6 +95,7 @@ const keeper = await OverlayKeeper.start({
     const { replica, release } = await views.acquire(manifestId);
     return { base: replica, release };
   },
+  onBaseRead: (machineId, manifestId, places) => recorders.begin(machineId, manifestId, places),
 });
 
 const directory = new WorkerDirectory({
@@ -101,6 +115,7 @@ function onEvent(event: IscsiEvent): void {
 const host = new TargetHost({ directory, onEvent });
 
 function report(): void {
+  recorders.tick();
   tell({ kind: "report", report: { ...sessions.take(host.sessions()), counters: host.counters } });
 }
 

@@ -57,7 +57,7 @@ export class IscsiWorkers implements DiskService {
 
   private constructor(options: IscsiWorkersOptions) {
     this.#options = options;
-    this.keeper = new WorkerKeeper((machineId) => this.#threadFor(machineId));
+    this.keeper = new WorkerKeeper((machineId) => this.#threadFor(machineId), options.recordings);
   }
 
   /** Starts the threads; resolves when all of them are ready. */
@@ -128,7 +128,7 @@ export class IscsiWorkers implements DiskService {
   }
 
   #startThread(index: number, generation: number): ServedThread {
-    const { count, overlays, replicas, pageCacheBytes } = this.#options;
+    const { count, overlays, replicas, recordings, pageCacheBytes } = this.#options;
     const settings = {
       number: index + 1,
       generation,
@@ -138,6 +138,7 @@ export class IscsiWorkers implements DiskService {
     };
     return new ServedThread(settings, {
       replicas,
+      recordings,
       owner: () => this.#service,
       isFor: (targetName) => this.#indexOf(targetName) === index,
       onReport: (report) => this.#service?.onReport(this.sessions(), report.ended),

@@ -36,7 +36,13 @@ async function startKeeper(): Promise<OverlayKeeper> {
     readManifest: async () => manifest,
     readChunk: () => Promise.reject(new Error("an image of zeros has no chunks")),
   };
-  const replicas = await Replicas.open(join(directory, "replicas"), store, pageCache);
+  const replicas = await Replicas.open(join(directory, "replicas"), {
+    store,
+    pageCache,
+    traces: { read: async () => undefined },
+    maxPrefetchBytes: 0,
+    onError: (error) => expect.unreachable(String(error)),
+  });
   return OverlayKeeper.start({
     overlays: join(directory, "overlays"),
     pageCache,

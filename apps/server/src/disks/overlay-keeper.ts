@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { DiskKeeper } from "@ingot/control";
 import {
+  type ChunkPlaces,
   DiskError,
   measureOverlay,
   OsVolume,
@@ -23,13 +24,20 @@ export interface OverlayKeeperDeps {
   /** Directory of overlays, one below it per machine. */
   readonly overlays: string;
   /** Opens what a version's overlays lie over, until it is released. */
-  acquireBase(manifestId: string): Promise<{ readonly base: ReadableDevice; readonly release: () => Promise<void> }>;
+  acquireBase(manifestId: string): Promise<{
+    readonly base: ReadableDevice & { readonly places: ChunkPlaces };
+    readonly release: () => Promise<void>;
+  }>;
   readonly pageCache: PageCacheEstimate;
   /**
    * Asked when an overlay is opened: who wants to be told of each read that reaches its base, before it is answered. What is
    * returned MUST be cheap and MUST NOT throw.
    */
-  onBaseRead?(machineId: string, manifestId: string): ((offset: number, length: number) => void) | undefined;
+  onBaseRead?(
+    machineId: string,
+    manifestId: string,
+    places: ChunkPlaces,
+  ): ((offset: number, length: number) => void) | undefined;
 }
 
 /**
@@ -77,7 +85,7 @@ export class OverlayKeeper implements DiskKeeper<Overlay> {
     const { base, release } = await this.#deps.acquireBase(manifestId);
     try {
       const volume = await this.#root.subdirectory(machineId);
-      const onBaseRead = this.#deps.onBaseRead?.(machineId, manifestId);
+      const onBaseRead = this.#deps.onBaseRead?.(machineId, manifestId, base.places);
       const watched = onBaseRead === undefined ? base : watchReads(base, onBaseRead);
       const overlay = await Overlay.open({ volume, base: watched, baseId: manifestId });
       this.#open.set(machineId, { overlay, releaseBase: release });

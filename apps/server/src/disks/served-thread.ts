@@ -9,6 +9,7 @@ import {
 import type { SessionReport } from "@ingot/control";
 import type { Replica } from "@ingot/disks";
 import type { IscsiEvent, RefusalReason, SessionCounters } from "@ingot/iscsi";
+import type { BootRecordings } from "./boot-recordings.ts";
 import type { Replicas } from "./replicas.ts";
 import type { TaskHandlers } from "./thread-link.ts";
 import {
@@ -45,6 +46,7 @@ export interface IscsiOwner {
 /** What {@link ServedThread} works with. */
 export interface ServedThreadDeps {
   readonly replicas: Replicas;
+  readonly recordings: BootRecordings;
   /** Nobody, until the control plane is there: no connections come before. */
   owner(): IscsiOwner | undefined;
   /** Whether the thread is the one for a target: a login whose first request did not name its target may have come to another. */
@@ -173,6 +175,10 @@ export class ServedThread {
       }
       case "diskFailed":
         this.#owner().onDiskFailure(message.machineId, new ThreadError(message.error));
+        return;
+      case "bootRecorded":
+        // A trace is a hint: that it could not be stored is told, and no more.
+        this.#deps.recordings.finish(message.recording).catch((error: unknown) => this.#owner().onError(error));
         return;
       case "report": {
         const { report } = message;

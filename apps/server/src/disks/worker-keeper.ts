@@ -1,18 +1,31 @@
 import type { DiskKeeper, OpenDisk } from "@ingot/control";
+import type { BootRecordings } from "./boot-recordings.ts";
 import { isEnded } from "./served-thread.ts";
 import type { WorkerThread } from "./worker-thread.ts";
 
 /** Overlays that are opened and closed on the threads that serve them; what each thread does with them is `OverlayKeeper`'s. */
 export class WorkerKeeper implements DiskKeeper<OpenDisk> {
   readonly #threadFor: (machineId: string) => WorkerThread;
+  readonly #recordings: BootRecordings;
 
   /** `threadFor` answers with the thread that serves a machine now. */
-  constructor(threadFor: (machineId: string) => WorkerThread) {
+  constructor(threadFor: (machineId: string) => WorkerThread, recordings: BootRecordings) {
     this.#threadFor = threadFor;
+    this.#recordings = recordings;
   }
 
-  open(machineId: string, manifestId: string): Promise<OpenDisk> {
-    return this.#threadFor(machineId).link.ask("openDisk", { machineId, manifestId });
+  async open(machineId: string, manifestId: string): Promise<OpenDisk> {
+    const recorded = await this.#recordings.begin(machineId, manifestId);
+    return this.#threadFor(machineId).link.ask("openDisk", { machineId, manifestId, recorded });
+  }
+
+  async booted(machineId: string): Promise<void> {
+    try {
+      await this.#threadFor(machineId).link.ask("booted", { machineId });
+    } catch (error) {
+      // Its recording is gone with it.
+      if (!isEnded(error)) throw error;
+    }
   }
 
   async release(machineId: string): Promise<void> {

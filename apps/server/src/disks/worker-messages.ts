@@ -9,6 +9,7 @@ import type {
   SessionCounters,
   TargetCounters,
 } from "@ingot/iscsi";
+import type { BootRecording } from "./boot-recordings.ts";
 
 /*
  * Everything that passes between the main thread and the threads that serve iSCSI. Connections, reports and events are told;
@@ -31,11 +32,18 @@ export interface WorkerSettings {
 export type WorkerTasks = {
   /** Opens a machine's overlay over the version, making an empty one where there is none. */
   readonly openDisk: {
-    readonly asks: { readonly machineId: string; readonly manifestId: string };
+    readonly asks: {
+      readonly machineId: string;
+      readonly manifestId: string;
+      /** Where the boot is to be recorded: chunks that it has read already. */
+      readonly recorded: readonly number[] | undefined;
+    };
     readonly answers: { readonly sizeBytes: number };
   };
   /** Makes everything written durable and closes. */
   readonly releaseDisk: { readonly asks: { readonly machineId: string }; readonly answers: void };
+  /** The machine says that it is up. */
+  readonly booted: { readonly asks: { readonly machineId: string }; readonly answers: void };
   /** Throws a machine's changes away. */
   readonly discardDisk: { readonly asks: { readonly machineId: string }; readonly answers: void };
   readonly overlayBytes: { readonly asks: { readonly machineId: string }; readonly answers: number };
@@ -99,6 +107,7 @@ export type ToMain =
   | { readonly kind: "report"; readonly report: WorkerReport }
   /** For the log; an error in it is a `CarriedError`. */
   | { readonly kind: "event"; readonly event: IscsiEvent }
+  | { readonly kind: "bootRecorded"; readonly recording: BootRecording }
   /** A machine got an I/O error. At most one a second for each machine. */
   | { readonly kind: "diskFailed"; readonly machineId: string; readonly error: CarriedError };
 

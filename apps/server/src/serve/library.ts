@@ -13,9 +13,10 @@ import {
   type ImageLibrary,
   type OpenDisk,
 } from "@ingot/control";
-import { PageCacheEstimate } from "@ingot/disks";
+import { BootTraceStore, OsVolume, PageCacheEstimate } from "@ingot/disks";
 import { parseIpv4 } from "@ingot/wire";
 import type { DataPaths } from "../data/data-directory.ts";
+import { BootRecordings } from "../disks/boot-recordings.ts";
 import type { DiskParts, DiskService } from "../disks/disk-service.ts";
 import { Replicas } from "../disks/replicas.ts";
 import { VERSION } from "../version.ts";
@@ -70,8 +71,17 @@ export async function openLibrary<Disks extends DiskService>(options: LibraryOpt
   const store = opened.use(await DirectoryStore.open(paths.store));
   // What the kernel keeps of files is most of the memory of a machine that serves disks; a part of it is certain to be ours.
   const pageCacheBytes = totalmem() / 4;
-  const replicas = await Replicas.open(paths.replicas, store, new PageCacheEstimate(pageCacheBytes));
-  const disks = await options.startDisks({ overlays: paths.overlays, replicas, pageCacheBytes });
+  const pageCache = new PageCacheEstimate(pageCacheBytes);
+  const traces = new BootTraceStore(await OsVolume.open(paths.traces), (message) => onError(new Error(message)));
+  const replicas = await Replicas.open(paths.replicas, {
+    store,
+    pageCache,
+    traces,
+    maxPrefetchBytes: pageCacheBytes / 2,
+    onError,
+  });
+  const recordings = new BootRecordings({ traces, nowMs: () => performance.now() });
+  const disks = await options.startDisks({ overlays: paths.overlays, replicas, recordings, pageCacheBytes });
   opened.defer(() => disks.close());
   const db = openSqlite(paths.database);
   opened.defer(() => db.destroy());
@@ -81,7 +91,7 @@ export async function openLibrary<Disks extends DiskService>(options: LibraryOpt
     db,
     clock: systemClock,
     random: (lengthBytes) => randomBytes(lengthBytes),
-    library: withReplicas(store, replicas),
+    library: withReplicas(store, replicas, traces),
     keeper: disks.keeper,
     network,
     version: VERSION,
@@ -104,8 +114,8 @@ export async function openLibrary<Disks extends DiskService>(options: LibraryOpt
   };
 }
 
-/** The chunk store as the control plane needs it; what goes from it goes from the replicas too. */
-function withReplicas(store: DirectoryStore, replicas: Replicas): ImageLibrary {
+/** The chunk store as the control plane needs it; what goes from it goes from replicas and boot traces too. */
+function withReplicas(store: DirectoryStore, replicas: Replicas, traces: BootTraceStore): ImageLibrary {
   return {
     importImage: (source, options) => store.importImage(source, options),
     readManifest: (id) => store.readManifest(id),
@@ -113,6 +123,7 @@ function withReplicas(store: DirectoryStore, replicas: Replicas): ImageLibrary {
     verify: (options) => store.verify(options),
     async prune(live) {
       const kept = new Set<Digest>(live);
+      await traces.prune(kept);
       await replicas.prune(kept);
       return store.prune(kept);
     },
