@@ -66,7 +66,12 @@ export type Resolution =
       /** The session is over and touches the device no more; called exactly once. */
       closed?(counters: SessionCounters): void | Promise<void>;
     }
-  | { readonly kind: "refused"; readonly reason: RefusalReason }
+  | {
+      readonly kind: "refused";
+      readonly reason: RefusalReason;
+      /** In words, for the event; the initiator does not hear it. */
+      readonly message?: string;
+    }
   /** Login redirect to another portal, `address:port`. */
   | { readonly kind: "moved"; readonly address: string; readonly permanent: boolean };
 

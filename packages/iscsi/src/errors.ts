@@ -6,6 +6,8 @@ export type IscsiErrorCode =
   | "limitExceeded"
   /** A header or data digest does not match its bytes. */
   | "digestMismatch"
+  /** A connection was not logged in within the time there is for it. */
+  | "loginTimeout"
   /** Login text does not follow RFC 7143 §6. */
   | "malformedText"
   /** The listening socket could not be opened. */

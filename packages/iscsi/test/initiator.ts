@@ -63,6 +63,27 @@ export function text(...pairs: readonly string[]): Uint8Array {
 
 const ISID = [0x40, 0, 0, 1, 0, 0];
 
+/** Fields of a login of another initiator port. */
+export const OTHER_ISID: PduFields = { word8: [0x40, 0, 0, 2, 0, 0, 0, 0] };
+
+/** A task management request, immediate as initiators send it. */
+export function manage(
+  taskFunction: number,
+  fields: { itt?: number; referenced?: number; refCmdSN?: number; lun?: number; cmdSN?: number } = {},
+): Uint8Array {
+  const { itt = 900, referenced = 0xffff_ffff, refCmdSN = 0, cmdSN = 1, ...rest } = fields;
+  const bytes = pdu("taskManagement", {
+    immediate: true,
+    flags: 0x80 | taskFunction,
+    itt,
+    word20: referenced,
+    cmdSN,
+    ...rest,
+  });
+  new DataView(bytes.buffer).setUint32(32, refCmdSN);
+  return bytes;
+}
+
 /** Stages by name; `security->operational` and so on. */
 export const LoginFlags = {
   security: 0x00,

@@ -55,10 +55,11 @@ export class Authentication {
   }
 
   #choose(offered: readonly string[]): "None" | "CHAP" {
-    if (this.#method !== undefined) throw new LoginFailure(LoginStatus.initiatorError);
+    if (this.#method !== undefined)
+      throw new LoginFailure(LoginStatus.initiatorError, "AuthMethod was negotiated before");
     const method = this.#requirement === undefined ? "None" : "CHAP";
     // An initiator that insists on CHAP where we know no secret cannot be satisfied either.
-    if (!offered.includes(method)) throw new LoginFailure(LoginStatus.authenticationFailure);
+    if (!offered.includes(method)) throw refused(`AuthMethod=${method} is needed, ${offered.join(",")} was offered`);
     this.#method = method;
     return method;
   }
@@ -66,9 +67,8 @@ export class Authentication {
   #challenge(offered: string): TextKey[] {
     const algorithm = chooseAlgorithm(offered);
     // One challenge per login: a second one would let its answers be tried out.
-    if (this.#method !== "CHAP" || this.#sent !== undefined || algorithm === undefined) {
-      throw new LoginFailure(LoginStatus.authenticationFailure);
-    }
+    if (algorithm === undefined) throw refused(`none of CHAP_A=${offered} is known`);
+    if (this.#method !== "CHAP" || this.#sent !== undefined) throw refused("CHAP_A out of order");
     const [identifier = 0] = this.#random(1);
     this.#sent = { algorithm, identifier, challenge: this.#random(CHALLENGE_BYTES) };
     return [
@@ -80,10 +80,9 @@ export class Authentication {
 
   #verify(keys: ReadonlyMap<string, string>, response: string): TextKey[] {
     const requirement = this.#requirement;
-    if (requirement === undefined || this.#sent === undefined || this.#proved)
-      throw new LoginFailure(LoginStatus.authenticationFailure);
+    if (requirement === undefined || this.#sent === undefined || this.#proved) throw refused("CHAP_R out of order");
     if (!verifyChap(this.#sent, requirement, keys.get("CHAP_N") ?? "", response)) {
-      throw new LoginFailure(LoginStatus.authenticationFailure);
+      throw refused("wrong CHAP name or secret");
     }
     this.#proved = true;
     return this.#proveOurselves(keys, this.#sent);
@@ -96,16 +95,20 @@ export class Authentication {
     if (identifier === undefined && challenge === undefined) return [];
     const mutual = this.#requirement?.mutual;
     const number = parseNumber(identifier ?? "", 0, 255);
-    if (mutual === undefined || number === undefined || challenge === undefined) {
-      throw new LoginFailure(LoginStatus.authenticationFailure);
-    }
+    if (mutual === undefined)
+      throw refused("the initiator asks for a proof (mutual CHAP), and no secret for that is known");
+    if (number === undefined || challenge === undefined) throw refused("CHAP_I or CHAP_C is missing or no number");
     const bytes = parseBinaryValue(challenge);
     // Our own challenge sent back would make us compute the answer for somebody who cannot (RFC 7143 §9.2.1).
     const reflected = bytes.length === sent.challenge.length && bytes.every((byte, i) => byte === sent.challenge[i]);
-    if (reflected) throw new LoginFailure(LoginStatus.authenticationFailure);
+    if (reflected) throw refused("our own challenge came back");
     return [
       ["CHAP_N", mutual.name],
       ["CHAP_R", formatBinaryValue(chapResponse(sent.algorithm, number, mutual.secret, bytes))],
     ];
   }
+}
+
+function refused(reason: string): LoginFailure {
+  return new LoginFailure(LoginStatus.authenticationFailure, reason);
 }

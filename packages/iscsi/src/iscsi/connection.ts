@@ -7,7 +7,7 @@ import type { FramedPdu } from "./framer.ts";
 import { Framer } from "./framer.ts";
 import { Login } from "./login.ts";
 import type { LoginReply, LoginResult } from "./login.ts";
-import { decodeLoginRequest, LoginStatus, putLoginResponse } from "./login-pdu.ts";
+import { decodeLoginRequest, LoginStatus, nameOfLoginStatus, putLoginResponse } from "./login-pdu.ts";
 import type { LoginRequest } from "./login-pdu.ts";
 import { Output } from "./output.ts";
 import type { Transport } from "./output.ts";
@@ -58,6 +58,7 @@ export class Connection {
       credentials: (parties) => target.directory.credentials(parties),
       open: (login) => target.open({ ...login, end: () => this.close("reset") }, this),
       openDiscovery: () => target.nextTsih(),
+      isSessionOf: (tsih, parties) => target.isSessionOf(tsih, parties),
     });
   }
 
@@ -103,6 +104,7 @@ export class Connection {
 
   async #closeNow(reason: EndReason): Promise<void> {
     this.#closed = true;
+    if (reason === "timeout" && this.#session === undefined) this.#reportTimeout();
     if (reason === "shutdown") this.#session?.announceDrop();
     this.#output.flush();
     this.#transport.end();
@@ -111,6 +113,11 @@ export class Connection {
     await Promise.all([this.#session?.close(), this.#answering]);
     await this.#targetSession?.closed(reason);
     this.#ended.resolve();
+  }
+
+  #reportTimeout(): void {
+    const error = new IscsiError("loginTimeout", "the login was not done in time");
+    this.#target.report({ kind: "error", ...this.addresses, error });
   }
 
   /** Runs what may find fault with the peer, then sends what it produced. Our own faults end no more than this connection either. */
@@ -158,6 +165,7 @@ export class Connection {
     const { currentStage } = request;
     return {
       status: LoginStatus.targetError,
+      reason: error instanceof Error ? error.message : "the directory failed",
       transit: false,
       currentStage,
       nextStage: currentStage,
@@ -169,7 +177,8 @@ export class Connection {
   #answerLogin(request: LoginRequest, reply: LoginReply): void {
     this.#putLoginReply(request, reply);
     if (reply.status !== LoginStatus.success) {
-      this.#target.report({ kind: "refused", ...this.addresses, parties: this.#login.parties, status: reply.status });
+      const { status, reason = nameOfLoginStatus(status) } = reply;
+      this.#target.report({ kind: "refused", ...this.addresses, parties: this.#login.parties, status, reason });
       void this.close("refused");
       return;
     }
@@ -179,7 +188,7 @@ export class Connection {
   }
 
   #putLoginReply(request: LoginRequest, reply: LoginReply): void {
-    const { text, tsih, result: _, ...fields } = reply;
+    const { text, tsih, result: _, reason: __, ...fields } = reply;
     const at = this.#output.reserve(text.length);
     this.#output.bytes.set(text, at + this.#output.dataOffset);
     putLoginResponse(this.#output.bytes, at, {

@@ -3,11 +3,13 @@ import type { DiscoveredTarget } from "../directory.ts";
 import { NO_TAG } from "./bhs.ts";
 import type { Sequence } from "./bhs.ts";
 import type { FramedPdu } from "./framer.ts";
-import { parseNumber } from "./text-keys.ts";
+import { negotiate } from "./negotiation.ts";
+import type { SessionParameters } from "./negotiation.ts";
+import { RejectReason } from "./reject.ts";
 import { formatTextKeys, parseTextKeys, TextCollector } from "./text-keys.ts";
 import type { TextKey } from "./text-keys.ts";
 import { decodeTextRequest, putTextResponse } from "./text-pdu.ts";
-import type { SessionParameters } from "./negotiation.ts";
+import type { TextRequest } from "./text-pdu.ts";
 
 /** What the text phase needs from outside. */
 export interface DiscoveryDeps {
@@ -34,43 +36,57 @@ const CONTINUATION_TAG = 1;
 export class Discovery {
   readonly #deps: DiscoveryDeps;
   readonly #text = new TextCollector();
+  /** What is still to be sent of an answer. */
   #rest: Uint8Array | undefined;
+  /** Whether our last answer asked for another request. */
+  #goesOn = false;
+  #isAnswering = false;
 
   constructor(deps: DiscoveryDeps) {
     this.#deps = deps;
   }
 
-  /** Answers one Text Request; rejects with `IscsiError` when its text is malformed. May change `parameters`. */
-  async answer(pdu: FramedPdu, parameters: Readonly<SessionParameters>): Promise<TextReply> {
-    const { final, more, initiatorTaskTag, targetTransferTag } = decodeTextRequest(pdu.bytes, pdu.at);
-    this.#text.add(pdu.bytes.subarray(pdu.dataAt, pdu.dataAt + pdu.dataLength));
-    const limit = Math.min(parameters.maxSendDataSegmentLength, MAX_LOGIN_SEGMENT_BYTES);
-    if (more)
-      return reply(new Uint8Array(0), {
-        final: false,
-        more: false,
-        initiatorTaskTag,
-        targetTransferTag: CONTINUATION_TAG,
-      });
-    if (targetTransferTag === NO_TAG || this.#rest === undefined) {
-      this.#rest = formatTextKeys(await this.#answerKeys(parseTextKeys(this.#text.take())));
+  /**
+   * Answers one Text Request, or says why it is rejected: only one may be open on a connection, and only our last tag continues a
+   * negotiation (RFC 7143 §11.10). Rejects with `IscsiError` when the text is malformed. May change `parameters`.
+   */
+  answer(pdu: FramedPdu, parameters: SessionParameters): Promise<TextReply> | RejectReason {
+    const request = decodeTextRequest(pdu.bytes, pdu.at);
+    if (this.#isAnswering || (request.more && request.final)) return RejectReason.protocolError;
+    const continues = request.targetTransferTag !== NO_TAG;
+    if (continues && (request.targetTransferTag !== CONTINUATION_TAG || !this.#goesOn))
+      return RejectReason.invalidPduField;
+    if (!continues) {
+      // A new negotiation: what was not finished is forgotten.
+      this.#text.take();
+      this.#rest = undefined;
     }
-    const data = this.#rest.subarray(0, limit);
-    const goesOn = data.length < this.#rest.length;
-    this.#rest = goesOn ? this.#rest.subarray(limit) : undefined;
-    return reply(data, {
-      final: final && !goesOn,
-      more: goesOn,
-      initiatorTaskTag,
-      targetTransferTag: goesOn || !final ? CONTINUATION_TAG : NO_TAG,
-    });
+    this.#text.add(pdu.bytes.subarray(pdu.dataAt, pdu.dataAt + pdu.dataLength));
+    this.#isAnswering = true;
+    return this.#answerLater(request, parameters).finally(() => (this.#isAnswering = false));
   }
 
-  async #answerKeys(keys: readonly TextKey[]): Promise<TextKey[]> {
+  async #answerLater(request: TextRequest, parameters: SessionParameters): Promise<TextReply> {
+    const { final, more, initiatorTaskTag } = request;
+    const limit = Math.min(parameters.maxSendDataSegmentLength, MAX_LOGIN_SEGMENT_BYTES);
+    let data: Uint8Array = new Uint8Array(0);
+    let isPart = false;
+    if (!more) {
+      this.#rest ??= formatTextKeys(await this.#answerKeys(parseTextKeys(this.#text.take()), parameters));
+      data = this.#rest.subarray(0, limit);
+      isPart = data.length < this.#rest.length;
+      this.#rest = isPart ? this.#rest.subarray(limit) : undefined;
+    }
+    this.#goesOn = isPart || !final;
+    const targetTransferTag = this.#goesOn ? CONTINUATION_TAG : NO_TAG;
+    return reply(data, { final: final && !isPart, more: isPart, initiatorTaskTag, targetTransferTag });
+  }
+
+  async #answerKeys(keys: readonly TextKey[], parameters: SessionParameters): Promise<TextKey[]> {
     const answers: TextKey[] = [];
     for (const [name, value] of keys) {
       if (name === "SendTargets") answers.push(...(await this.#sendTargets(value)));
-      else if (name === "MaxRecvDataSegmentLength" && parseNumber(value, 512, 0xff_ffff) !== undefined) continue;
+      else if (name === "MaxRecvDataSegmentLength") answers.push(...declare(name, value, parameters));
       else answers.push([name, "NotUnderstood"]);
     }
     return answers;
@@ -99,6 +115,12 @@ export class Discovery {
     const addresses = portals?.map((portal) => (portal.includes(",") ? portal : `${portal},1`)) ?? this.#deps.addresses;
     return [["TargetName", targetName], ...addresses.map((address) => ["TargetAddress", address] as const)];
   }
+}
+
+/** The one parameter that may change in full feature phase (RFC 7143 §13.12). */
+function declare(name: string, value: string, parameters: SessionParameters): TextKey[] {
+  const answer = negotiate(name, value, parameters, false);
+  return answer === undefined ? [] : [[name, answer]];
 }
 
 function reply(

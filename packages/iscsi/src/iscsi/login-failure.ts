@@ -9,8 +9,9 @@ export class LoginFailure extends Error {
   /** Keys that go with the status: `TargetAddress` of a redirect. */
   readonly text: readonly TextKey[];
 
-  constructor(status: LoginStatus, text: readonly TextKey[] = []) {
-    super(`login refused: ${nameOfLoginStatus(status)}`);
+  /** `reason` is for people on our side; the initiator hears the status alone. */
+  constructor(status: LoginStatus, reason: string = nameOfLoginStatus(status), text: readonly TextKey[] = []) {
+    super(reason);
     this.status = status;
     this.text = text;
   }

@@ -24,6 +24,8 @@ export interface LoginDeps {
   open(login: LoginParties & { readonly targetName: string }): Promise<number>;
   /** A new TSIH for a discovery session. */
   openDiscovery(): number;
+  /** Whether a TSIH is that of an open session of this initiator port. */
+  isSessionOf(tsih: number, parties: LoginParties): boolean;
 }
 
 /** What is known once a login is through. */
@@ -36,6 +38,8 @@ export interface LoginResult {
 /** The answer to one login request. */
 export interface LoginReply {
   readonly status: LoginStatus;
+  /** Why it is not `success`, in words. */
+  readonly reason?: string;
   readonly transit: boolean;
   readonly currentStage: Stage;
   readonly nextStage: Stage;
@@ -58,6 +62,7 @@ export class Login {
   readonly #negotiated = new Set<string>();
   #stage: Stage | undefined;
   #requests = 0;
+  #port: string | undefined;
   #parties: LoginParties | undefined;
   #alias: string | undefined;
   #authentication: Authentication | undefined;
@@ -77,22 +82,27 @@ export class Login {
     try {
       return await this.#step(request, data);
     } catch (error) {
-      if (error instanceof LoginFailure) return this.#failed(request, error.status, error.text);
-      if (error instanceof IscsiError) return this.#failed(request, LoginStatus.initiatorError);
+      if (error instanceof LoginFailure) return this.#failed(request, error);
+      if (error instanceof IscsiError) {
+        return this.#failed(request, new LoginFailure(LoginStatus.initiatorError, error.message));
+      }
       throw error;
     }
   }
 
-  #failed(request: LoginRequest, status: LoginStatus, text: readonly TextKey[] = []): LoginReply {
-    const { currentStage } = request;
-    return { status, transit: false, currentStage, nextStage: currentStage, tsih: 0, text: formatTextKeys(text) };
+  #failed({ currentStage }: LoginRequest, { status, message, text }: LoginFailure): LoginReply {
+    const stages = { transit: false, currentStage, nextStage: currentStage };
+    return { status, reason: message, ...stages, tsih: 0, text: formatTextKeys(text) };
   }
 
   async #step(request: LoginRequest, data: Uint8Array): Promise<LoginReply> {
-    if (++this.#requests > MAX_LOGIN_REQUESTS) throw new LoginFailure(LoginStatus.initiatorError);
+    if (++this.#requests > MAX_LOGIN_REQUESTS) throw refused(`more than ${MAX_LOGIN_REQUESTS} login requests`);
     if (request.versionMin > 0) throw new LoginFailure(LoginStatus.unsupportedVersion);
     this.#stage ??= request.currentStage;
-    if (request.currentStage !== this.#stage) throw new LoginFailure(LoginStatus.initiatorError);
+    if (request.currentStage !== this.#stage) {
+      throw refused(`stage ${request.currentStage} where stage ${this.#stage} was agreed on`);
+    }
+    this.#requireSameSession(request);
     this.#text.add(data);
     if (request.more) return this.#reply(request, false, NO_TEXT);
     const keys = parseTextKeys(this.#text.take());
@@ -109,16 +119,24 @@ export class Login {
     return this.#reply(request, transit, formatTextKeys(answers));
   }
 
+  /** All requests of a login carry the same ISID and CID (RFC 7143 §11.12.5, §11.12.7). */
+  #requireSameSession({ isid, cid, tsih }: LoginRequest): void {
+    const port = `${isid},${cid},${tsih}`;
+    this.#port ??= port;
+    if (port !== this.#port) throw refused("ISID, CID or TSIH is not that of the first request");
+  }
+
   /** The first complete request says who wants what (RFC 7143 §6.3.1). */
   async #introduce(request: LoginRequest, keys: readonly TextKey[], answers: TextKey[]): Promise<void> {
     const all = new Map(keys);
     const initiatorName = nameIn(all, "InitiatorName");
-    if (initiatorName === undefined) throw new LoginFailure(LoginStatus.missingParameter);
+    if (initiatorName === undefined) throw new LoginFailure(LoginStatus.missingParameter, "InitiatorName is missing");
     const sessionType = all.get("SessionType") ?? "Normal";
     if (sessionType !== "Normal" && sessionType !== "Discovery")
       throw new LoginFailure(LoginStatus.sessionTypeNotSupported);
     const targetName = nameIn(all, "TargetName");
-    if (sessionType === "Normal" && targetName === undefined) throw new LoginFailure(LoginStatus.missingParameter);
+    if (sessionType === "Normal" && targetName === undefined)
+      throw new LoginFailure(LoginStatus.missingParameter, "TargetName is missing");
     const { peerAddress, portal } = this.#deps;
     const common = { initiatorName, isid: request.isid, peerAddress, portal };
     const parties = sessionType === "Normal" && targetName !== undefined ? { ...common, targetName } : common;
@@ -137,11 +155,13 @@ export class Login {
     for (const [name, value] of keys) {
       if (INTRODUCTION.has(name) || (this.#stage === Stage.security && Authentication.isKey(name))) continue;
       // A key is negotiated once (RFC 7143 §6.2).
-      if (this.#negotiated.has(name)) throw new LoginFailure(LoginStatus.initiatorError);
+      if (this.#negotiated.has(name)) throw refused(`${name} was negotiated before`);
       this.#negotiated.add(name);
       const result = negotiate(name, value, this.#parameters, discovery);
       if (result !== undefined) answers.push([name, result]);
     }
+    settle(this.#parameters);
+    limitFirstBurst(answers, this.#parameters);
   }
 
   #mayLeave(): boolean {
@@ -149,14 +169,17 @@ export class Login {
     if (authentication.done) return true;
     // Without a word about authentication there is nothing to wait for: it must be proved and will not be.
     if (this.#stage !== Stage.security || !authentication.started)
-      throw new LoginFailure(LoginStatus.authenticationFailure);
+      throw new LoginFailure(LoginStatus.authenticationFailure, "this target needs CHAP, and none was offered");
     return false;
   }
 
   async #enterFullFeature(request: LoginRequest, answers: readonly TextKey[]): Promise<LoginReply> {
-    if (request.tsih !== 0) throw new LoginFailure(LoginStatus.sessionDoesNotExist);
-    settle(this.#parameters);
     const parties = this.#parties as LoginParties;
+    if (request.tsih !== 0) {
+      // Another connection of a session, or a new one in its place: both are more than the one that a session has here.
+      const exists = this.#deps.isSessionOf(request.tsih, parties);
+      throw new LoginFailure(exists ? LoginStatus.tooManyConnections : LoginStatus.sessionDoesNotExist);
+    }
     const { targetName } = parties;
     const tsih =
       targetName === undefined ? this.#deps.openDiscovery() : await this.#deps.open({ ...parties, targetName });
@@ -185,7 +208,18 @@ function nameIn(keys: ReadonlyMap<string, string>, key: string): string | undefi
   const name = keys.get(key);
   if (name === undefined || name === "") return undefined;
   if (new TextEncoder().encode(name).length > MAX_NAME_LENGTH || /[\s\p{C}]/u.test(name)) {
-    throw new LoginFailure(LoginStatus.initiatorError);
+    throw refused(`${key} is longer than ${MAX_NAME_LENGTH} bytes or holds blanks`);
   }
   return name;
+}
+
+function refused(reason: string): LoginFailure {
+  return new LoginFailure(LoginStatus.initiatorError, reason);
+}
+
+/** What is said of FirstBurstLength is what holds, whichever of the two burst lengths came first (RFC 7143 §13.14). */
+function limitFirstBurst(answers: TextKey[], { firstBurstLength }: SessionParameters): void {
+  const at = answers.findIndex(([name]) => name === "FirstBurstLength");
+  const value = Number(answers[at]?.[1]);
+  if (value > firstBurstLength) answers[at] = ["FirstBurstLength", String(firstBurstLength)];
 }

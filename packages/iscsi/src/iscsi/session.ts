@@ -253,6 +253,11 @@ export class Session {
   #text(pdu: FramedPdu, immediate: boolean): void {
     if (!this.#openRequest(pdu, immediate)) return;
     const answer = this.#deps.discovery.answer(pdu, this.#deps.parameters);
+    if (typeof answer === "number") {
+      this.#closeRequest(immediate);
+      this.#replies.reject(pdu, answer);
+      return;
+    }
     void answer.then(
       (reply) => {
         if (this.#over) return;

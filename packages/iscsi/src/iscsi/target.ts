@@ -36,6 +36,8 @@ export type IscsiEvent =
       /** Absent when the first request was not even readable. */
       readonly parties: LoginParties | undefined;
       readonly status: LoginStatus;
+      /** In words, for people: which rule was broken, or what the directory said. */
+      readonly reason: string;
     }
   | { readonly kind: "error"; readonly peerAddress: string; readonly portal: string; readonly error: unknown }
   /** A connection could not be accepted; listening goes on. */
@@ -158,6 +160,12 @@ export class Target {
     }
   }
 
+  /** Whether a session is one that a login may name with this TSIH: the same initiator port, and still open. */
+  isSessionOf(tsih: number, { initiatorName, isid }: LoginParties): boolean {
+    const info = this.#sessions.get(tsih)?.info;
+    return info?.initiatorName === initiatorName && info.isid === isid;
+  }
+
   /** Notes that bytes came. */
   touch(info: SessionInfo): void {
     (info.counters as SessionCounters).lastActivityMs = this.now();
@@ -198,8 +206,16 @@ export class Target {
       }),
     );
     const onTarget = [...this.#sessions.values()].filter(({ targetName }) => targetName === login.targetName);
-    if (onTarget.length >= MAX_SESSIONS_PER_TARGET) throw new LoginFailure(LoginStatus.outOfResources);
+    if (onTarget.length >= MAX_SESSIONS_PER_TARGET) {
+      throw new LoginFailure(LoginStatus.outOfResources, `${onTarget.length} sessions on ${login.targetName} already`);
+    }
     const disk = await this.#resolve(login);
+    // A disk may have several names.
+    const onDisk = [...this.#sessions.values()].filter((other) => other.disk?.id === disk.id);
+    if (onDisk.length >= MAX_SESSIONS_PER_TARGET) {
+      await disk.closed?.(zeroCounters(this.now()));
+      throw new LoginFailure(LoginStatus.outOfResources, `${onDisk.length} sessions on disk ${disk.id} already`);
+    }
     const tsih = this.nextTsih();
     this.#sessions.set(tsih, {
       key,
@@ -221,10 +237,10 @@ export class Target {
       case "disk":
         return resolution;
       case "refused":
-        throw new LoginFailure(STATUS_OF_REFUSAL[resolution.reason]);
+        throw new LoginFailure(STATUS_OF_REFUSAL[resolution.reason], resolution.message);
       case "moved": {
         const status = resolution.permanent ? LoginStatus.targetMovedPermanently : LoginStatus.targetMovedTemporarily;
-        throw new LoginFailure(status, [["TargetAddress", resolution.address]]);
+        throw new LoginFailure(status, `moved to ${resolution.address}`, [["TargetAddress", resolution.address]]);
       }
     }
   }
