@@ -17,7 +17,7 @@ export const IDENTITY: UnitIdentity = {
 /** A session of an initiator port with a unit, at the first target port. */
 export function newNexus(name: string, device: BlockDevice, port: Partial<Nexus> = {}): Nexus {
   return {
-    initiatorPort: name,
+    name: `${name},t,0x0001`,
     targetName: "iqn.2026-11.org.ingot:disk",
     targetPort: 1,
     targetPortCount: 1,

@@ -1,6 +1,6 @@
 import { IscsiError } from "../errors.ts";
-import { LogicalUnit } from "../scsi/logical-unit.ts";
-import type { Nexus } from "../scsi/logical-unit.ts";
+import { LogicalUnit, nexusName } from "../scsi/logical-unit.ts";
+import type { Nexus, UnitIdentity } from "../scsi/logical-unit.ts";
 import { MAX_SESSIONS_PER_TARGET } from "../limits.ts";
 import type { LoginParties, RefusalReason, Resolution, TargetDirectory, TargetLogin } from "../directory.ts";
 import type { BufferPool } from "./buffer-pool.ts";
@@ -96,6 +96,10 @@ const STATUS_OF_REFUSAL: Readonly<Record<RefusalReason, LoginStatus>> = {
   failed: LoginStatus.targetError,
 };
 
+function identityOf({ id, readOnly = false, writeCache = true, physicalBlockBytes = 4096 }: Disk): UnitIdentity {
+  return { id, readOnly, writeCache, physicalBlockBytes };
+}
+
 /** All sessions of a server and the logical units they share. */
 export class Target {
   readonly directory: TargetDirectory;
@@ -108,6 +112,8 @@ export class Target {
   readonly #deps: TargetDeps;
   /** By the disk's id, however many names lead to it. A unit without sessions stays while it holds persistent reservations. */
   readonly #units = new Map<string, LogicalUnit>();
+  /** Units whose stored reservations are being read. */
+  readonly #loading = new Map<string, Promise<LogicalUnit>>();
   readonly #taskSets = new WeakMap<LogicalUnit, TaskSet>();
   /** By TSIH. */
   readonly #sessions = new Map<number, OpenSession>();
@@ -216,12 +222,14 @@ export class Target {
       await disk.closed?.(zeroCounters(this.now()));
       throw new LoginFailure(LoginStatus.outOfResources, `${onDisk.length} sessions on disk ${disk.id} already`);
     }
+    const unit = await this.#openUnit(disk);
+    this.#units.set(disk.id, unit);
     const tsih = this.nextTsih();
     this.#sessions.set(tsih, {
       key,
       targetName: login.targetName,
       connection,
-      unit: this.#unitFor(disk),
+      unit,
       disk,
       nexus: undefined,
       session: undefined,
@@ -245,22 +253,28 @@ export class Target {
     }
   }
 
-  #unitFor(disk: Disk): LogicalUnit {
+  /** The unit of a disk that is there; else a new one with the reservations that were stored. Gives the disk back when those cannot be read. */
+  async #openUnit(disk: Disk): Promise<LogicalUnit> {
+    const known = this.#knownUnit(disk);
+    if (known !== undefined) return known;
+    const loading = this.#loading.get(disk.id) ?? LogicalUnit.open(identityOf(disk), disk.reservations);
+    this.#loading.set(disk.id, loading);
+    try {
+      const loaded = await loading;
+      return this.#knownUnit(disk) ?? loaded;
+    } catch (error) {
+      await disk.closed?.(zeroCounters(this.now()));
+      throw error;
+    } finally {
+      this.#loading.delete(disk.id);
+    }
+  }
+
+  #knownUnit(disk: Disk): LogicalUnit | undefined {
     const known = this.#units.get(disk.id);
-    const identity = {
-      id: disk.id,
-      readOnly: disk.readOnly ?? false,
-      writeCache: disk.writeCache ?? true,
-      physicalBlockBytes: disk.physicalBlockBytes ?? 4096,
-    };
+    const { readOnly, writeCache } = identityOf(disk);
     // What a unit says of itself must not change under its sessions: offered in another way, the disk is another unit.
-    const same =
-      known !== undefined &&
-      known.identity.readOnly === identity.readOnly &&
-      known.identity.writeCache === identity.writeCache;
-    const unit = same ? known : new LogicalUnit(identity);
-    this.#units.set(disk.id, unit);
-    return unit;
+    return known?.identity.readOnly === readOnly && known.identity.writeCache === writeCache ? known : undefined;
   }
 
   #taskSetOf(unit: LogicalUnit): TaskSet {
@@ -294,7 +308,7 @@ export class Target {
     const { unit, disk, targetName } = open;
     if (unit !== undefined && disk !== undefined && targetName !== undefined) {
       const nexus: Nexus = {
-        initiatorPort: `${info.initiatorName},i,0x${info.isid}`,
+        name: nexusName(info.initiatorName, info.isid, info.portalGroupTag),
         targetName,
         targetPort: info.portalGroupTag,
         targetPortCount: this.portalGroups.count,

@@ -8,7 +8,8 @@ import type { Done, Execution } from "./execution.ts";
 import { INQUIRY, INQUIRY_COMMAND, inquiryWithoutUnit } from "./inquiry.ts";
 import type { LogicalUnit, Nexus } from "./logical-unit.ts";
 import { MODE_COMMANDS } from "./mode-pages.ts";
-import { PERSISTENT_RESERVE_COMMANDS } from "./persistent-reserve-commands.ts";
+import { PERSISTENT_RESERVE_IN_COMMANDS } from "./persistent-reserve-in.ts";
+import { PERSISTENT_RESERVE_OUT_COMMANDS } from "./persistent-reserve-out.ts";
 import {
   PRIMARY_COMMANDS,
   REPORT_LUNS,
@@ -36,7 +37,8 @@ const BASE = [
   ...SANITIZE_COMMANDS,
   ...EXTENDED_COPY_COMMANDS,
   ...RESERVATION_COMMANDS,
-  ...PERSISTENT_RESERVE_COMMANDS,
+  ...PERSISTENT_RESERVE_IN_COMMANDS,
+  ...PERSISTENT_RESERVE_OUT_COMMANDS,
 ];
 
 /** By operation code, and by operation code and service action × 256 where there is one. */
@@ -111,7 +113,6 @@ function unknownCommand(opcode: number, nexus: Nexus): Done {
 }
 
 function isReservedByAnother(unit: LogicalUnit, nexus: Nexus, command: Command): boolean {
-  if (unit.reservedBy !== undefined && unit.reservedBy !== nexus.initiatorPort && command.access !== "free")
-    return true;
-  return unit.persistentReservations.conflicts(nexus.initiatorPort, command.access);
+  if (unit.reservedBy !== undefined && unit.reservedBy !== nexus.name && command.access !== "free") return true;
+  return unit.persistentReservations.conflicts(nexus.name, command.access);
 }

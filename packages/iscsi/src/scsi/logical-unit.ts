@@ -1,8 +1,10 @@
 import type { BlockDevice } from "../block-device.ts";
+import type { ReservationStore } from "../directory.ts";
 import { MAX_UNIT_ATTENTIONS } from "../limits.ts";
 import type { CopyProgress } from "./extended-copy.ts";
 import { PersistentReservations } from "./persistent-reservations.ts";
 import type { SanitizeOperation } from "./sanitize.ts";
+import { decodeReservations, encodeReservations } from "./stored-reservations.ts";
 import { CheckCondition, SenseOf } from "./sense.ts";
 import type { Sense } from "./sense.ts";
 
@@ -21,10 +23,21 @@ export interface UnitIdentity {
   readonly physicalBlockBytes: 512 | 4096;
 }
 
+/** Names an I_T nexus: `iqn…,i,0x<ISID>` is the initiator port, `,t,0x<portal group tag>` the port of the target (RFC 7143 §4.4.2). */
+export function nexusName(initiatorName: string, isid: string, targetPort: number): string {
+  return `${initiatorName},i,0x${isid},t,0x${targetPort.toString(16).padStart(4, "0")}`;
+}
+
+/** The parts of what `nexusName` made. */
+export function partsOfNexusName(name: string): { readonly initiatorPort: string; readonly targetPort: number } {
+  const at = name.lastIndexOf(",t,0x");
+  return { initiatorPort: name.slice(0, at), targetPort: Number.parseInt(name.slice(at + 5), 16) };
+}
+
 /** One initiator port at one logical unit (SAM's I_T_L nexus), for the time of its session. */
 export interface Nexus {
-  /** Initiator port name: `iqn…,i,0x<ISID>` (RFC 7143 §4.2.7). */
-  readonly initiatorPort: string;
+  /** What reservations go by: {@link nexusName}. */
+  readonly name: string;
   /** The name that it logged in to, which VPD page 83h gives as the target port's. */
   readonly targetName: string;
   /** Portal group tag of the portal that it came through: the relative target port identifier (RFC 7143 §4.4.2). */
@@ -45,19 +58,66 @@ export class LogicalUnit {
   readonly identity: UnitIdentity;
   readonly nexuses: Set<Nexus> = new Set();
   readonly persistentReservations: PersistentReservations = new PersistentReservations();
+  /** Where they are kept through power loss; without it APTPL is refused. */
+  readonly reservationStore: ReservationStore | undefined;
   /** The last EXTENDED COPY of each session, for RECEIVE COPY STATUS; the next one takes its place. */
   readonly lastCopies: WeakMap<Nexus, CopyProgress> = new WeakMap();
-  /** Initiator port that holds a RESERVE(6) or RESERVE(10). */
+  /** Nexus that holds a RESERVE(6) or RESERVE(10). */
   reservedBy: string | undefined;
   /** Software write protect and descriptor-format sense, from the control mode page. */
   softwareWriteProtect = false;
   descriptorSense = false;
 
-  constructor(identity: UnitIdentity) {
+  constructor(identity: UnitIdentity, reservationStore?: ReservationStore) {
     this.identity = identity;
+    this.reservationStore = reservationStore;
+  }
+
+  /** With the persistent reservations that were stored. Rejects when they cannot be read: `DecodeError`, or the store's error. */
+  static async open(identity: UnitIdentity, reservationStore: ReservationStore | undefined): Promise<LogicalUnit> {
+    const unit = new LogicalUnit(identity, reservationStore);
+    const stored = await reservationStore?.load();
+    if (stored !== undefined) {
+      const state = decodeReservations(stored);
+      unit.persistentReservations.restore({ ...state, survivesPowerLoss: state.registrations.size > 0 });
+    }
+    return unit;
+  }
+
+  /**
+   * Changes persistent reservations, one change after the other, and stores them if they are to survive power loss; one that cannot be
+   * stored is taken back. What `change` returns runs after that.
+   */
+  changeReservations(change: () => void | (() => Promise<void>)): void | Promise<void> {
+    const store = this.reservationStore;
+    if (store === undefined) return change()?.();
+    // Without the last part: that one may wait for commands that wait here.
+    const stored = this.#reservationChange.then(() => this.#changeAndStore(store, change));
+    this.#reservationChange = stored.then(() => undefined).catch(() => undefined);
+    return stored.then((after) => after?.());
+  }
+
+  async #changeAndStore(
+    store: ReservationStore,
+    change: () => void | (() => Promise<void>),
+  ): Promise<void | (() => Promise<void>)> {
+    const reservations = this.persistentReservations;
+    const before = reservations.snapshot();
+    const after = change();
+    const now = reservations.snapshot();
+    if (!before.survivesPowerLoss && !now.survivesPowerLoss) return after;
+    const none = { registrations: new Map(), reservation: undefined };
+    try {
+      await store.save(encodeReservations(now.survivesPowerLoss ? now : none));
+    } catch {
+      reservations.restore(before);
+      throw new CheckCondition(SenseOf.internalTargetFailure);
+    }
+    return after;
   }
 
   #exclusive: Promise<void> = Promise.resolve();
+  #reservationChange: Promise<void> = Promise.resolve();
   #sanitizing: SanitizeOperation | undefined;
 
   /**
@@ -114,7 +174,7 @@ export class LogicalUnit {
    */
   async leave(nexus: Nexus): Promise<void> {
     this.nexuses.delete(nexus);
-    if (this.reservedBy === nexus.initiatorPort) this.reservedBy = undefined;
+    if (this.reservedBy === nexus.name) this.reservedBy = undefined;
     await this.#sanitizing?.use(this.#devices());
   }
 

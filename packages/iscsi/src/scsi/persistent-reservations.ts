@@ -21,18 +21,42 @@ export function isReservationType(value: number): value is ReservationType {
 /** The reservation of a unit. */
 export interface Reservation {
   readonly type: ReservationType;
-  /** Initiator port of the holder; with the "all registrants" types whoever reserved first. */
+  /** Nexus of the holder; with the "all registrants" types whoever reserved first. */
   readonly holder: string;
 }
 
-/**
- * Who has registered and who holds the unit (SPC-4 §5.13). Kept in memory, by initiator port, so that it outlives
- * sessions and logical unit resets but not the server: APTPL is reported as not capable.
- */
+/** Everything but the generation, as it was at one moment. */
+export interface ReservationState {
+  readonly registrations: ReadonlyMap<string, bigint>;
+  readonly reservation: Reservation | undefined;
+  /** APTPL of the last REGISTER: all this survives power loss. */
+  readonly survivesPowerLoss: boolean;
+}
+
+/** Who has registered and who holds the unit (SPC-4 §5.13). Kept by the names of
+ * nexuses, so that it outlives sessions and logical unit resets. */
 export class PersistentReservations {
-  readonly #registrations = new Map<string, bigint>();
+  #registrations = new Map<string, bigint>();
   #reservation: Reservation | undefined;
   #generation = 0;
+  /** APTPL of the last REGISTER. */
+  survivesPowerLoss = false;
+
+  /** What can be taken up again with `restore`. */
+  snapshot(): ReservationState {
+    return {
+      registrations: new Map(this.#registrations),
+      reservation: this.#reservation,
+      survivesPowerLoss: this.survivesPowerLoss,
+    };
+  }
+
+  /** Takes the place of everything but the generation. */
+  restore(state: ReservationState): void {
+    this.#registrations = new Map(state.registrations);
+    this.#reservation = state.reservation;
+    this.survivesPowerLoss = state.survivesPowerLoss;
+  }
 
   get isEmpty(): boolean {
     return this.#registrations.size === 0;
@@ -47,38 +71,38 @@ export class PersistentReservations {
     return this.#reservation;
   }
 
-  /** Initiator ports and their keys, in the order they registered. */
+  /** Nexuses and their keys, in the order they registered. */
   registrations(): ReadonlyMap<string, bigint> {
     return this.#registrations;
   }
 
-  keyOf(initiatorPort: string): bigint | undefined {
-    return this.#registrations.get(initiatorPort);
+  keyOf(nexus: string): bigint | undefined {
+    return this.#registrations.get(nexus);
   }
 
-  /** Whether the port holds the reservation; all registrants do with the "all registrants" types. */
-  isHolder(initiatorPort: string): boolean {
+  /** Whether the nexus holds the reservation; all registrants do with the "all registrants" types. */
+  isHolder(nexus: string): boolean {
     if (this.#reservation === undefined) return false;
-    if (isAllRegistrants(this.#reservation.type)) return this.#registrations.has(initiatorPort);
-    return this.#reservation.holder === initiatorPort;
+    if (isAllRegistrants(this.#reservation.type)) return this.#registrations.has(nexus);
+    return this.#reservation.holder === nexus;
   }
 
   /** False when there is no room for another registration. */
-  register(initiatorPort: string, key: bigint): boolean {
-    if (!this.#registrations.has(initiatorPort) && this.#registrations.size >= MAX_REGISTRATIONS) return false;
-    this.#registrations.set(initiatorPort, key);
+  register(nexus: string, key: bigint): boolean {
+    if (!this.#registrations.has(nexus) && this.#registrations.size >= MAX_REGISTRATIONS) return false;
+    this.#registrations.set(nexus, key);
     this.#generation = (this.#generation + 1) >>> 0;
     return true;
   }
 
   /** Takes a registration away. Returns the type of the reservation when that ended with it, because others may have to be told. */
-  unregister(initiatorPort: string): ReservationType | undefined {
+  unregister(nexus: string): ReservationType | undefined {
     this.#generation = (this.#generation + 1) >>> 0;
-    return this.#remove(initiatorPort);
+    return this.#remove(nexus);
   }
 
-  reserve(initiatorPort: string, type: ReservationType): void {
-    this.#reservation = { type, holder: initiatorPort };
+  reserve(nexus: string, type: ReservationType): void {
+    this.#reservation = { type, holder: nexus };
   }
 
   release(): void {
@@ -93,7 +117,7 @@ export class PersistentReservations {
 
   /**
    * Takes away the registrations that have `key` (all others when `key` is undefined), except the preempting one.
-   * Returns the ports that lost theirs.
+   * Returns the nexuses that lost theirs.
    */
   preempt(by: string, key: bigint | undefined): string[] {
     this.#generation = (this.#generation + 1) >>> 0;
@@ -104,37 +128,35 @@ export class PersistentReservations {
     return victims;
   }
 
-  /** Whether a command with this access from this port conflicts (SPC-4 table 50). */
-  conflicts(initiatorPort: string, access: Access): boolean {
+  /** Whether a command with this access from this nexus conflicts (SPC-4 table 50). */
+  conflicts(nexus: string, access: Access): boolean {
     const reservation = this.#reservation;
     if (reservation === undefined || access === "free" || access === "looks") return false;
     const exclusive = isExclusiveAccess(reservation.type);
     if (access === "reads" && !exclusive) return false;
-    if (this.isHolder(initiatorPort)) return false;
-    return isForHolderOnly(reservation.type) || !this.#registrations.has(initiatorPort);
+    if (this.isHolder(nexus)) return false;
+    return isForHolderOnly(reservation.type) || !this.#registrations.has(nexus);
   }
 
-  #remove(initiatorPort: string): ReservationType | undefined {
-    this.#registrations.delete(initiatorPort);
+  #remove(nexus: string): ReservationType | undefined {
+    this.#registrations.delete(nexus);
     const reservation = this.#reservation;
     if (reservation === undefined) return undefined;
-    const ends = isAllRegistrants(reservation.type)
-      ? this.#registrations.size === 0
-      : reservation.holder === initiatorPort;
+    const ends = isAllRegistrants(reservation.type) ? this.#registrations.size === 0 : reservation.holder === nexus;
     if (!ends) return undefined;
     this.#reservation = undefined;
     return reservation.type;
   }
 }
 
-/** The types that every registered port holds together, until the last of them is gone (SPC-4 §5.13.11). */
+/** The types that every registered nexus holds together, until the last of them is gone (SPC-4 §5.13.11). */
 export function isAllRegistrants(type: ReservationType): boolean {
   return (
     type === ReservationType.writeExclusiveAllRegistrants || type === ReservationType.exclusiveAccessAllRegistrants
   );
 }
 
-/** The types in which only the holder has access; the others let all registered ports in. */
+/** The types in which only the holder has access; the others let all registered nexuses in. */
 export function isForHolderOnly(type: ReservationType): boolean {
   return type === ReservationType.writeExclusive || type === ReservationType.exclusiveAccess;
 }

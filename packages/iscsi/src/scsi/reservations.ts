@@ -10,17 +10,17 @@ const RELEASE_10 = 0x57;
 
 /** RESERVE (SPC-2 §7.21): the whole unit, until released, reset or the session's end. */
 function reserve({ unit, nexus }: CommandContext): Execution {
-  const taken = unit.reservedBy !== undefined && unit.reservedBy !== nexus.initiatorPort;
+  const taken = unit.reservedBy !== undefined && unit.reservedBy !== nexus.name;
   // SPC-2 reservations and persistent ones exclude each other (SPC-4 §5.13.3).
   if (taken || !unit.persistentReservations.isEmpty) return { kind: "done", status: ScsiStatus.reservationConflict };
-  unit.reservedBy = nexus.initiatorPort;
+  unit.reservedBy = nexus.name;
   return GOOD;
 }
 
 /** RELEASE of what somebody else holds changes nothing and is GOOD (SPC-2 §7.18). */
 function release({ unit, nexus }: CommandContext): Execution {
   if (!unit.persistentReservations.isEmpty) return { kind: "done", status: ScsiStatus.reservationConflict };
-  if (unit.reservedBy === nexus.initiatorPort) unit.reservedBy = undefined;
+  if (unit.reservedBy === nexus.name) unit.reservedBy = undefined;
   return GOOD;
 }
 
