@@ -1,5 +1,5 @@
 import { pdu, type ReceivedPdu } from "../packages/iscsi/test/initiator.ts";
-import { Harness, READS, type TestConnection, WRITES } from "../packages/iscsi/test/harness.ts";
+import { type Harness, READS, type TestConnection, WRITES } from "../packages/iscsi/test/harness.ts";
 
 const SECTOR_BYTES = 512;
 /** Unsolicited with the command; the rest of a write waits for R2T. */
@@ -25,7 +25,7 @@ interface Running {
   readonly dataOut: Uint8Array;
   readonly dataIn: Uint8Array;
   resolve(): void;
-  reject(error: Error): void;
+  reject(error: unknown): void;
 }
 
 /** A disk at the other end of a session: what a test does with a block device goes over iSCSI, PDU by PDU, many commands at once. */
@@ -33,7 +33,7 @@ export class PduDisk {
   readonly sizeBytes: number;
   readonly #connection: TestConnection;
   readonly #running = new Map<number, Running>();
-  #pumping: Promise<void> | undefined;
+  #isReading = false;
 
   private constructor(connection: TestConnection, sizeBytes: number) {
     this.#connection = connection;
@@ -94,20 +94,23 @@ export class PduDisk {
       data: dataOut.subarray(0, IMMEDIATE_BYTES),
     });
     this.#running.set(itt, { cdb, dataOut, dataIn, resolve, reject });
-    this.#pumping ??= this.#pump();
+    if (!this.#isReading) this.#readAnswers().catch((error: unknown) => this.#endAll(error));
     return promise;
   }
 
-  async #pump(): Promise<void> {
-    let idle = 0;
-    while (this.#running.size > 0 && idle < 50) {
+  async #readAnswers(): Promise<void> {
+    this.#isReading = true;
+    for (let idle = 0; this.#running.size > 0 && idle < 50; idle++) {
       const received = await this.#connection.receive();
-      idle = received.length === 0 ? idle + 1 : 0;
+      if (received.length > 0) idle = 0;
       for (const one of received) this.#take(one);
     }
-    this.#pumping = undefined;
-    for (const running of this.#running.values())
-      running.reject(new Error(`no answer to command ${String(running.cdb[0])}`));
+    this.#endAll(new Error("the target does not answer"));
+  }
+
+  #endAll(error: unknown): void {
+    this.#isReading = false;
+    for (const running of this.#running.values()) running.reject(error);
     this.#running.clear();
   }
 
