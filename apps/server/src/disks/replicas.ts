@@ -1,7 +1,7 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type ChunkReader, type Digest, encodeManifest, isDigest, type ManifestReader } from "@ingot/chunks";
-import { type BootTraceStore, OsVolume, type PageCacheEstimate, Replica, ReplicaPool } from "@ingot/disks";
+import { type BootTraceStore, DiskError, OsVolume, type PageCacheEstimate, Replica, ReplicaPool } from "@ingot/disks";
 
 /** What was brought into the page cache is taken to be there for this long; where it still is, doing it again costs little. */
 const PREFETCHED_FOR_MS = 15 * 60_000;
@@ -52,7 +52,10 @@ export class Replicas {
   /** See `ReplicaPool.acquire`. Whoever asks for a replica will boot from it: what boots read is brought near. */
   async acquire(manifestId: string): Promise<{ replica: Replica; release: () => Promise<void> }> {
     const acquired = await this.#pool.acquire(manifestId);
-    this.#prefetch(acquired.replica).catch(this.#deps.onError);
+    this.#prefetch(acquired.replica).catch((error: unknown) => {
+      // Let go before it began.
+      if (!(error instanceof DiskError) || error.code !== "closed") this.#deps.onError(error);
+    });
     return acquired;
   }
 
