@@ -133,6 +133,7 @@ try {
   const figures: Record<string, StormFigures[]> = {};
   for (let round = 0; round < Number(values.rounds); round++) {
     for (const contestant of round % 2 === 0 ? contestants : contestants.toReversed()) {
+      console.error(`round ${round + 1}: ${contestant.name}, process ${contestant.target.pid}`);
       (figures[contestant.name] ??= []).push(await storm(contestant));
     }
   }

@@ -1,6 +1,5 @@
-import { fork } from "node:child_process";
-import { once } from "node:events";
 import type { DiskAddress } from "../targets/disk-address.ts";
+import { runForked } from "./forked.ts";
 
 /** What a replaying process is told. */
 export interface ReplayOrder {
@@ -29,7 +28,8 @@ export async function replayAll(order: Omit<ReplayOrder, "firstNumber">, process
   const reports = await Promise.all(
     Array.from({ length: processes }, (_unused, index) => {
       const disks = order.disks.slice(index * share, (index + 1) * share);
-      return replayInProcess({ ...order, disks, firstNumber: index * share });
+      const ownOrder: ReplayOrder = { ...order, disks, firstNumber: index * share };
+      return runForked("replay-process.ts", ownOrder) as Promise<ReplayReport>;
     }),
   );
   const sum = (figure: (report: ReplayReport) => number): number => reports.reduce((all, one) => all + figure(one), 0);
@@ -41,15 +41,4 @@ export async function replayAll(order: Omit<ReplayOrder, "firstNumber">, process
     finishedMs: reports.flatMap((report) => report.finishedMs),
     cpuSeconds: sum((report) => report.cpuSeconds),
   };
-}
-
-async function replayInProcess(order: ReplayOrder): Promise<ReplayReport> {
-  const child = fork(new URL("replay-process.ts", import.meta.url), { serialization: "advanced" });
-  child.send(order);
-  const ended = once(child, "exit").then(([code]) => Promise.reject(new Error(`a replayer ended with status ${code}`)));
-  const [report] = (await Promise.race([once(child, "message"), ended])) as [ReplayReport];
-  // With the channel closed nothing keeps it.
-  child.disconnect();
-  await ended.catch(() => undefined);
-  return report;
 }
