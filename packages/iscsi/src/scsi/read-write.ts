@@ -156,7 +156,7 @@ function write(context: CommandContext): Execution {
   return new BlockWrite(context, range, !unit.identity.writeCache || (!six && (byteAt(cdb, 1) & FUA) !== 0));
 }
 
-/** WRITE AND VERIFY: written, made stable, then read back and compared (BYTCHK=1) or merely read (BYTCHK=0). */
+/** WRITE AND VERIFY: written, read back, compared and made stable, whatever BYTCHK says. */
 function writeAndVerify(context: CommandContext): Execution {
   const { cdb, nexus } = context;
   requireNoProtection(cdb);
@@ -232,6 +232,7 @@ function compareAndWrite(context: CommandContext): Execution {
   const range = { lba: blockRangeOf(cdb).lba, blockCount: byteAt(cdb, 13) };
   requireInside(range, nexus.device.sizeBytes);
   if (range.blockCount > MAX_COMPARE_AND_WRITE_BLOCKS) throw new CheckCondition(SenseOf.invalidFieldInCdb);
+  if (range.blockCount === 0) return GOOD;
   const length = range.blockCount * BLOCK_BYTES;
   requireDataOut(dataOutLength, length * 2);
   const start = range.lba * BLOCK_BYTES;
