@@ -126,3 +126,17 @@ export function sumTrace(trace: BlockTrace): TraceSums {
   }
   return sums;
 }
+
+/** A pause this long, once the operating system runs, is the end of its boot. */
+const QUIET_US = 5_000_000;
+
+/** The boot alone: without what the machine wrote back and did later. */
+export function bootOf(trace: BlockTrace): BlockTrace {
+  const { commands } = trace;
+  const lastLogin = commands.findLastIndex(({ kind }) => kind === "login");
+  const end = commands.findIndex((command, index) => {
+    const before = commands[index - 1];
+    return index > lastLogin && before !== undefined && command.atUs - (before.atUs + before.durationUs) > QUIET_US;
+  });
+  return { ...trace, commands: end === -1 ? commands : commands.slice(0, end) };
+}

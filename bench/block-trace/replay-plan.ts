@@ -1,5 +1,5 @@
 import { BLOCK_BYTES, type BlockTrace, type TraceFlush, type TraceLogin, type TraceTransfer } from "./block-trace.ts";
-import { type SectorContent, stampOf } from "./sector-stamp.ts";
+import { stampOf } from "./sector-stamp.ts";
 
 /** When a step may begin. */
 interface Turn {
@@ -38,8 +38,13 @@ export interface PlannedSession {
 /**
  * Turns a recorded boot into what a replayer does: a command is sent as soon as those are done that had been answered when the
  * machine sent it. So as many are open at a time as the machine had open, however fast the target is.
+ *
+ * `imageStampOf`: the first bytes of a sector of the image; default those of `sector-stamp.ts`.
  */
-export function planReplay(trace: BlockTrace): PlannedSession[] {
+export function planReplay(
+  trace: BlockTrace,
+  imageStampOf: (lba: number) => Buffer = (lba) => stampOf(lba, "image"),
+): PlannedSession[] {
   const sessions: { login: TraceLogin; commands: (TraceTransfer | TraceFlush)[] }[] = [];
   for (const command of trace.commands) {
     if (command.kind === "login") sessions.push({ login: command, commands: [] });
@@ -56,7 +61,7 @@ export function planReplay(trace: BlockTrace): PlannedSession[] {
       const turn = { afterDone: before.length, thinkUs: command.atUs - Math.max(loginEndUs, ...before) };
       if (command.kind === "flush") return { ...turn, kind: "flush" };
       const { kind, lba, blocks } = command;
-      if (kind === "read") return { ...turn, kind, lba, blocks, sample: sampleOf(command, writes) };
+      if (kind === "read") return { ...turn, kind, lba, blocks, sample: sampleOf(command, writes, imageStampOf) };
       writes.push(command);
       return { ...turn, kind, lba, blocks };
     });
@@ -66,19 +71,20 @@ export function planReplay(trace: BlockTrace): PlannedSession[] {
 }
 
 /** A sector of a read whose content is certain: one that no write was going on over. */
-function sampleOf(read: TraceTransfer, writes: readonly TraceTransfer[]): Sample | undefined {
+function sampleOf(
+  read: TraceTransfer,
+  writes: readonly TraceTransfer[],
+  imageStampOf: (lba: number) => Buffer,
+): Sample | undefined {
   // Not always the first sector: spread by the place on the disk.
   const start = Math.floor(read.lba / 8) % read.blocks;
   for (let tried = 0; tried < read.blocks; tried++) {
     const sector = (start + tried) % read.blocks;
-    const content = contentAt(read.lba + sector, read.atUs, writes);
-    if (content !== undefined) return { offset: sector * BLOCK_BYTES, bytes: stampOf(read.lba + sector, content) };
+    const lba = read.lba + sector;
+    const over = writes.filter((write) => write.lba <= lba && lba < write.lba + write.blocks);
+    if (over.some((write) => write.atUs + write.durationUs > read.atUs)) continue;
+    const bytes = over.length === 0 ? imageStampOf(lba) : stampOf(lba, "written");
+    return { offset: sector * BLOCK_BYTES, bytes };
   }
   return undefined;
-}
-
-function contentAt(lba: number, atUs: number, writes: readonly TraceTransfer[]): SectorContent | undefined {
-  const over = writes.filter((write) => write.lba <= lba && lba < write.lba + write.blocks);
-  if (over.some((write) => write.atUs + write.durationUs > atUs)) return undefined;
-  return over.length === 0 ? "image" : "written";
 }

@@ -4,7 +4,7 @@ import { BLOCK_BYTES } from "./block-trace.ts";
 export const STAMP_BYTES = 8;
 
 /** Which content a sector has: that of the image, or what a machine wrote over it. */
-export type SectorContent = "image" | "written";
+type SectorContent = "image" | "written";
 
 const WRITTEN_BIT = 1n << 63n;
 
