@@ -55,7 +55,7 @@ export const MAX_PARTITION_NAME_BYTES = 216;
 export const PARTITION_TABLE_WINDOW_BYTES: number = 1024 * 1024;
 
 /** Largest stretch of a pack that one HTTP request asks for; any single chunk fits. */
-export const MAX_HTTP_RANGE_BYTES: number = MAX_CHUNK_BYTES;
+export const MAX_HTTP_RANGE_BYTES: number = 1024 * 1024;
 
 /** Bytes of a pack that nobody wants and that are fetched all the same, to make one request of two. */
 export const MAX_HTTP_GAP_BYTES: number = 16 * 1024;

@@ -15,7 +15,8 @@ beforeEach(() => {
     throw new Error(message);
   });
   nowMs = 0;
-  recordings = new BootRecordings({ traces, nowMs: () => nowMs });
+  const onError = (error: unknown): void => expect.unreachable(String(error));
+  recordings = new BootRecordings({ traces, nowMs: () => nowMs, onError });
 });
 
 function recorded(machineId: string, state: BootRecording["state"], chunks: number[]): BootRecording {
@@ -54,6 +55,25 @@ test("what was no boot leaves nothing, and a thread that ended holds up nobody f
   expect(await recordings.begin("pc-2", IMAGE)).toEqual([]);
   nowMs = 16 * 60_000;
   expect(await recordings.begin("pc-3", IMAGE)).toEqual([]);
+});
+
+test("no boot depends on a trace that cannot be read or stored", async () => {
+  const errors: unknown[] = [];
+  const broken = (): Promise<never> => Promise.reject(new Error("the disk is gone"));
+  const unlucky = new BootRecordings({
+    traces: { read: broken, add: broken },
+    nowMs: () => nowMs,
+    onError: (error) => errors.push(error),
+  });
+  expect(await unlucky.begin("pc-1", IMAGE)).toBeUndefined();
+  const full = new BootRecordings({
+    traces: { read: async () => undefined, add: broken },
+    nowMs: () => nowMs,
+    onError: (error) => errors.push(error),
+  });
+  await full.begin("pc-1", IMAGE);
+  await full.finish(recorded("pc-1", "ended", [1]));
+  expect(errors.length).toBe(2);
 });
 
 test("a complete trace takes no more", async () => {

@@ -14,9 +14,11 @@ export interface BootRecording {
 
 /** What {@link BootRecordings} works with. */
 export interface BootRecordingsDeps {
-  readonly traces: BootTraceStore;
+  readonly traces: Pick<BootTraceStore, "read" | "add">;
   /** Milliseconds of a clock that only goes forward. */
   readonly nowMs: () => number;
+  /** Told of traces that cannot be read or stored; no boot depends on one. */
+  readonly onError: (error: unknown) => void;
 }
 
 /** A disk that is opened again within this time is still in the same boot: the system comes after its loader. */
@@ -49,8 +51,13 @@ export class BootRecordings {
    * in the same boot.
    */
   async begin(machineId: string, manifestId: string): Promise<readonly number[] | undefined> {
-    const trace = await this.#deps.traces.read(manifestId);
-    if (trace !== undefined && isComplete(trace)) return undefined;
+    try {
+      const trace = await this.#deps.traces.read(manifestId);
+      if (trace !== undefined && isComplete(trace)) return undefined;
+    } catch (error) {
+      this.#deps.onError(error);
+      return undefined;
+    }
     const nowMs = this.#deps.nowMs();
     const present = this.#recordings.get(manifestId);
     if (present !== undefined && present.machineId !== machineId && !isOver(present, nowMs)) return undefined;
@@ -60,7 +67,7 @@ export class BootRecordings {
     return isSameBoot ? (present.closed?.chunks ?? []) : [];
   }
 
-  /** Takes a recording in; what the trace gains is durable when it resolves. */
+  /** Takes a recording in; what the trace gains is durable when it resolves, unless `onError` was told. Never rejects. */
   async finish(recording: BootRecording): Promise<void> {
     const { machineId, manifestId, chunks, state } = recording;
     const present = this.#recordings.get(manifestId);
@@ -70,7 +77,7 @@ export class BootRecordings {
       return;
     }
     this.#recordings.delete(manifestId);
-    if (state === "ended") await this.#deps.traces.add(recording, chunks);
+    if (state === "ended") await this.#deps.traces.add(recording, chunks).catch(this.#deps.onError);
   }
 }
 

@@ -87,7 +87,7 @@ async function start(count: number): Promise<void> {
     count,
     overlays: join(directory, "overlays"),
     replicas,
-    recordings: new BootRecordings({ traces, nowMs: () => performance.now() }),
+    recordings: new BootRecordings({ traces, nowMs: () => performance.now(), onError }),
     pageCacheBytes: 1 << 30,
   });
   await workers.serve({
@@ -200,7 +200,7 @@ test("a login that names its target late, and so is on any thread, is not served
     statuses.push(await session.sendLogin(0x87, { TargetName: targetOf("4f20") }));
     await session.close();
   }
-  expect(statuses.toSorted()).toEqual([0, 0x0301]);
+  expect(new Set(statuses)).toEqual(new Set([0, 0x0301]));
 });
 
 test("discovery is answered by whichever thread", async () => {

@@ -140,9 +140,9 @@ export class ServedThread {
 
   async #login(id: string, login: MainTasks["login"]["asks"]["login"]): Promise<LoginAnswer> {
     if (!this.#deps.isFor(login.targetName)) return { kind: "refused", reason: "unavailable" };
-    const { disks, onError } = this.#owner();
+    const owner = this.#owner();
     try {
-      const { machineId, session } = await disks.login({
+      const { machineId, session } = await owner.disks.login({
         target: login.targetName,
         initiator: login.initiatorName,
         isid: login.isid,
@@ -153,7 +153,7 @@ export class ServedThread {
       else await session.close();
       return { kind: "opened", machineId };
     } catch (error) {
-      if (!(error instanceof ControlError)) onError(error);
+      if (!(error instanceof ControlError)) owner.onError(error);
       return { kind: "refused", reason: refusalOf(error) };
     }
   }
@@ -177,8 +177,7 @@ export class ServedThread {
         this.#owner().onDiskFailure(message.machineId, new ThreadError(message.error));
         return;
       case "bootRecorded":
-        // A trace is a hint: that it could not be stored is told, and no more.
-        this.#deps.recordings.finish(message.recording).catch((error: unknown) => this.#owner().onError(error));
+        void this.#deps.recordings.finish(message.recording);
         return;
       case "report": {
         const { report } = message;

@@ -80,7 +80,7 @@ export async function openLibrary<Disks extends DiskService>(options: LibraryOpt
     maxPrefetchBytes: pageCacheBytes / 2,
     onError,
   });
-  const recordings = new BootRecordings({ traces, nowMs: () => performance.now() });
+  const recordings = new BootRecordings({ traces, nowMs: () => performance.now(), onError });
   const disks = await options.startDisks({ overlays: paths.overlays, replicas, recordings, pageCacheBytes });
   opened.defer(() => disks.close());
   const db = openSqlite(paths.database);
