@@ -70,6 +70,7 @@ export class Harness {
       device?: BlockDevice;
       directory?: Partial<TargetDirectory>;
       disk?: Partial<Extract<Resolution, { kind: "disk" }>>;
+      pool?: BufferPool;
     } = {},
   ) {
     const device = options.device ?? new MemoryDevice(1_048_576);
@@ -89,7 +90,7 @@ export class Harness {
         list: async () => [{ targetName: TARGET_NAME }],
         ...options.directory,
       },
-      pool: new BufferPool(),
+      pool: options.pool ?? new BufferPool(),
       // Nothing sleeps here that would have to be kept awake.
       busyPoll: new BusyPoll({ now: () => 0, soon: () => undefined }),
       random: (length) => new Uint8Array(length).fill(0x5a),
@@ -134,8 +135,8 @@ export class TestConnection {
   }
 
   /** What came since the last time, after everything that can happen by itself has happened. */
-  async receive(): Promise<ReceivedPdu[]> {
-    for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
+  async receive(turns = 20): Promise<ReceivedPdu[]> {
+    for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve));
     return splitPdus(this.transport.take(), this.digests);
   }
 
