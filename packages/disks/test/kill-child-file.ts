@@ -4,7 +4,7 @@ import { OsVolume } from "../src/os-volume-file.ts";
 import { Overlay } from "../src/overlay.ts";
 import { KILL_BASE_ID, writeRounds, zeroBase } from "./kill-rounds.ts";
 
-// Arguments: directory, first round. Writes a line with the round's number after each flush, until it is killed.
+// Arguments: directory, first round. Writes a line with the round's number after each round, until it is killed.
 const [directory = "", firstRound = "1"] = process.argv.slice(2);
 const volume = await OsVolume.open(directory);
 const overlay = await Overlay.open({ volume, base: zeroBase, baseId: KILL_BASE_ID, minJournalBytes: 8192 });

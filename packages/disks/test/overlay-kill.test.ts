@@ -40,7 +40,7 @@ function apply(allowed: Set<number>[], round: number, isAcknowledged: boolean): 
   }
 }
 
-test(`a process killed ${KILLS} times in the middle of writing loses nothing that a flush acknowledged`, async () => {
+test(`a process killed ${KILLS} times in the middle of writing loses nothing that was acknowledged, flushed or not`, async () => {
   const directory = await fs.mkdtemp(path.join(os.tmpdir(), "ingot-kill-"));
   const random = seededRandom(20);
   const allowed = Array.from({ length: KILL_SIZE_BYTES / 512 }, () => new Set([0]));
