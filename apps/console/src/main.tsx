@@ -18,6 +18,7 @@ import { cssVariables, theme } from "./theme/theme.ts";
 
 const ImagesPage = lazy(async () => ({ default: (await import("./images/images-page.tsx")).ImagesPage }));
 const DisksPage = lazy(async () => ({ default: (await import("./disks/disks-page.tsx")).DisksPage }));
+const SessionsPage = lazy(async () => ({ default: (await import("./sessions/sessions-page.tsx")).SessionsPage }));
 const EventsPage = lazy(async () => ({ default: (await import("./events/events-page.tsx")).EventsPage }));
 
 const clock = createClock(() => Date.now());
@@ -50,6 +51,7 @@ const router = createHashRouter([
       { path: "/machines/:machineId?", element: <MachinesPage /> },
       { path: "/images", element: <ImagesPage /> },
       { path: "/disks", element: <DisksPage /> },
+      { path: "/sessions", element: <SessionsPage /> },
       { path: "/events", element: <EventsPage /> },
       { path: "*", element: <Navigate to="/machines" replace /> },
     ],

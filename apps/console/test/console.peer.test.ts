@@ -8,6 +8,7 @@ import { type Browser, CHROMIUM_PATH, hasChromium, launchBrowser, type OpenPage 
 import { type ConsoleServer, serveConsole } from "./console-server.ts";
 import { type FakeFleet, makeDemoFleet, makeDisk, makeFleet, makeLargeFleet, makeMachine } from "./fake-fleet.ts";
 import { FakeIngot } from "./fake-ingot.ts";
+import { makeSession } from "./fake-sessions.ts";
 
 const skip = !hasChromium() && process.env["CI"] === undefined;
 if (skip) process.stderr.write(`console: skipped, there is no browser at ${CHROMIUM_PATH} (CHROMIUM names another)\n`);
@@ -231,6 +232,128 @@ describe.skipIf(skip)("the console in Chromium", () => {
     }
     await page.getByRole("button", { name: "5,000 Booting" }).waitFor();
     process.stderr.write(`console: longest frame while 5,000 machines changed state: ${Math.round(await frames)} ms\n`);
+    expect(faults).toEqual([]);
+  });
+
+  test("sessions show who reads and writes how much, and move while it happens", async () => {
+    const now = Date.now();
+    const { page, ingot, faults, screenshot } = await openConsole(makeDemoFleet(now), { route: "/sessions" });
+    const row = page.locator('[data-session="s-m2"]');
+    await row.getByText("9.40 MiB/s").waitFor();
+    await row.getByText("debian13:3").waitFor();
+    expect(await page.locator("[data-session]").count()).toBe(2);
+    const session = ingot.fleet.sessions.get("s-m2");
+    if (session === undefined) throw new Error("the demo has a session of m2");
+    const read = { ...session.read, bytesPerSecond: 61 * MiB, commandsPerSecond: 2440, p50Us: 210, p99Us: 1_400_000 };
+    const fresh = makeSession(now, { id: "s-new", target: undefined, peer: "10.77.0.200" });
+    ingot.emit({ type: "sessions", sessions: [{ ...session, read, failedCommands: 7 }, fresh], ended: ["s-m1"] });
+    await row.getByText("61.0 MiB/s").waitFor();
+    await row.getByText("1.4 s").waitFor();
+    expect(await row.locator(".session-failed").textContent()).toBe("7 failed");
+    await page.locator('[data-session="s-new"]').getByText("Discovery").waitFor();
+    expect(await page.locator('[data-session="s-m1"]').count()).toBe(0);
+    await page.locator(".session-totals").getByText("demo-uefi").waitFor();
+    await page.locator(".session-totals").getByText("in 1 session").waitFor();
+
+    await page.getByText("in the last 10 minutes").waitFor();
+    ingot.emit({
+      type: "event",
+      event: {
+        id: 90,
+        at: new Date(now).toISOString(),
+        kind: "disk.refused",
+        machine: "m3",
+        message: "login of iqn.2010-04.org.ipxe:m3 at 10.77.0.103 refused: its CHAP name or secret is wrong or missing",
+        data: { initiator: "iqn.2010-04.org.ipxe:m3", status: "authenticationFailure", count: 1 },
+      },
+    });
+    await page.getByText("see why in the log").waitFor();
+    await screenshot("sessions-demo");
+    await page.getByText("see why in the log").click();
+    await page.locator('[data-kind="disk.refused"]').getByText("its CHAP name or secret is wrong").waitFor();
+    expect(faults).toEqual([]);
+  });
+
+  test("5,000 sessions sort, filter and scroll, and only the rows on the screen exist", async () => {
+    const { page, ingot, faults, screenshot } = await openConsole(makeLargeFleet(Date.now(), 7300), {
+      route: "/sessions",
+      width: 1920,
+      height: 1080,
+    });
+    const { sessions } = ingot.fleet;
+    expect(sessions.size).toBeGreaterThan(5000);
+    await page.locator("[data-session]").first().waitFor();
+    expect(await page.locator("[data-session]").count()).toBeLessThan(60);
+    const all = [...sessions.values()];
+    const top = all.reduce((best, each) => (each.read.bytesPerSecond > best.read.bytesPerSecond ? each : best));
+    await page.locator(`[data-session="${top.id}"]`).waitFor();
+    await screenshot("sessions-large");
+
+    await page.getByRole("button", { name: "Failed" }).click();
+    const failing = all.filter(({ failedCommands }) => failedCommands > 0);
+    const worst = failing.reduce((best, each) => (each.failedCommands > best.failedCommands ? each : best));
+    await page
+      .locator(".session-failed", { hasText: String(worst.failedCommands) })
+      .first()
+      .waitFor();
+    expect(new URL(page.url()).hash).toContain("sort=failed");
+    await page.getByText("With failed commands").click();
+    await page.getByText(`${failing.length} of ${sessions.size.toLocaleString("en-GB")} sessions`).waitFor();
+    await page.getByText("All", { exact: true }).click();
+    await page.getByRole("searchbox", { name: "Search sessions" }).fill(`${worst.machineName} ${worst.image?.name}`);
+    await page.locator(`[data-session="${worst.id}"]`).waitFor();
+    await page.getByRole("searchbox", { name: "Search sessions" }).fill("nobody");
+    await page.getByText("No session fits the filter").waitFor();
+    await page.getByRole("searchbox", { name: "Search sessions" }).fill("");
+
+    await page.locator(".sessions-board").evaluate((scroller) => scroller.scrollTo({ top: scroller.scrollHeight }));
+    await page.locator(`[aria-rowindex="${sessions.size + 1}"]`).waitFor();
+    const started = performance.now();
+    const changed = all.slice(0, 2000).map((each) => ({ ...each, failedCommands: 4711 }));
+    ingot.emit({ type: "sessions", sessions: changed, ended: all.slice(2000).map(({ id }) => id) });
+    await page.getByText("2,000 sessions", { exact: true }).waitFor();
+    process.stderr.write(
+      `console: 2,000 sessions shown ${Math.round(performance.now() - started)} ms after they changed\n`,
+    );
+    expect(faults).toEqual([]);
+  });
+
+  test("no sessions are explained, and so is a list that cannot be had", async () => {
+    const { page, ingot, screenshot } = await openConsole(makeFleet(Date.now()), { route: "/machines" });
+    await page.getByText("No machines yet").waitFor();
+    ingot.refuse("GET /sessions", "busy", "too many requests at once; try again");
+    await page.getByRole("link", { name: "Sessions" }).click();
+    await page.getByText("too many requests at once").waitFor();
+    await screenshot("sessions-failure");
+    await page.getByRole("button", { name: "Try again" }).click();
+    await page.getByText("No sessions now").waitFor();
+    await screenshot("sessions-empty");
+  });
+
+  test("a machine's drawer has its sessions, on a light screen too", async () => {
+    const { page, ingot, faults, screenshot } = await openConsole(makeDemoFleet(Date.now()), {
+      route: "/machines/m2",
+      scheme: "light",
+      height: 1300,
+    });
+    const section = page.getByRole("region", { name: "Sessions" });
+    await section.getByText("9.40 MiB/s").waitFor();
+    await screenshot("machine-sessions");
+    ingot.emit({ type: "sessions", sessions: [], ended: ["s-m2"] });
+    await section.waitFor({ state: "detached" });
+    expect(faults).toEqual([]);
+  });
+
+  test("sessions fit on a telephone", async () => {
+    const { page, faults, screenshot } = await openConsole(makeLargeFleet(Date.now(), 300), {
+      route: "/sessions",
+      width: 390,
+      height: 844,
+      scheme: "light",
+    });
+    await page.locator("[data-session]").first().waitFor();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+    await screenshot("narrow-sessions");
     expect(faults).toEqual([]);
   });
 

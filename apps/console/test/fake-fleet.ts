@@ -7,8 +7,10 @@ import type {
   IngotEvent,
   Machine,
   MachineState,
+  Session,
   Status,
 } from "@ingot/api";
+import { makeSessionOf, seeded } from "./fake-sessions.ts";
 
 /** Everything a fake server knows. */
 export interface FakeFleet {
@@ -16,6 +18,7 @@ export interface FakeFleet {
   readonly groups: Map<string, Group>;
   readonly images: Map<string, Image>;
   readonly disks: Map<string, Disk>;
+  readonly sessions: Map<string, Session>;
   readonly events: IngotEvent[];
   status: Status;
 }
@@ -137,6 +140,7 @@ export function makeFleet(nowMs: number): FakeFleet {
     groups: new Map(),
     images: new Map(images.map((image) => [image.name, image])),
     disks: new Map(),
+    sessions: new Map(),
     events: [],
     status: {
       version: "0.1.0",
@@ -350,9 +354,18 @@ function add(fleet: FakeFleet, nowMs: number, facts: Partial<Machine> & Pick<Mac
       makeDisk(nowMs, machine, ((machine.id.length * 37 + machine.name.length * 91) % 97) * 11 * MiB),
     );
   }
+  if (machine.traffic.sessions > 0) {
+    const session = makeSessionOf(nowMs, machine, seeded(fleet.sessions.size));
+    fleet.sessions.set(session.id, session);
+  }
   fleet.status = {
     ...fleet.status,
-    counts: { ...fleet.status.counts, machines: fleet.machines.size, disks: fleet.disks.size },
+    counts: {
+      ...fleet.status.counts,
+      machines: fleet.machines.size,
+      disks: fleet.disks.size,
+      sessions: fleet.sessions.size,
+    },
   };
 }
 
@@ -380,13 +393,4 @@ function say(
 
 function hex(byte: number): string {
   return (byte & 255).toString(16).padStart(2, "0");
-}
-
-/** A small linear congruential generator (Numerical Recipes): the same fleet in every run. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
 }

@@ -30,6 +30,10 @@ export class FakeIngot {
   emit(message: LiveMessage): void {
     if (message.type === "machine") this.fleet.machines.set(message.machine.id, message.machine);
     if (message.type === "disk") this.fleet.disks.set(message.disk.machine, message.disk);
+    if (message.type === "sessions") {
+      for (const id of message.ended) this.fleet.sessions.delete(id);
+      for (const session of message.sessions) this.fleet.sessions.set(session.id, session);
+    }
     if (message.type === "event") this.fleet.events.push(message.event);
     if (message.type === "status") this.fleet.status = message.status;
     const bytes = encodeServerSentEvent(message);
@@ -65,7 +69,7 @@ export class FakeIngot {
   }
 
   #read(path: string, query: URLSearchParams): Response {
-    const { machines, groups, images, disks, events, status } = this.fleet;
+    const { machines, groups, images, disks, sessions, events, status } = this.fleet;
     switch (path) {
       case "/status":
         return Response.json(status);
@@ -77,6 +81,8 @@ export class FakeIngot {
         return page([...images.values()], query);
       case "/disks":
         return page([...disks.values()], query);
+      case "/sessions":
+        return page([...sessions.values()], query);
       case "/events":
         return page(
           events.filter((event) => event.id > Number(query.get("after") ?? 0)),

@@ -2,8 +2,7 @@ import type { Disk, Machine } from "@ingot/api";
 import { type ReactElement, useEffect } from "react";
 import { formatBytes } from "../format/bytes.ts";
 import { formatShare } from "../format/count.ts";
-import { formatAgo } from "../format/duration.ts";
-import { useFleet, useLive, useNow } from "../live/live-context.tsx";
+import { useFleet, useLive } from "../live/live-context.tsx";
 import { Failure } from "../parts/failure.tsx";
 import { useAction } from "../request/use-action.ts";
 import { Fact } from "../machines/machine-facts.tsx";
@@ -37,7 +36,6 @@ export function MachineDiskSection({ machine }: { readonly machine: Machine }): 
 }
 
 function DiskFacts({ disk }: { readonly disk: Disk }): ReactElement {
-  const nowMs = useNow();
   return (
     <>
       <dl className="facts">
@@ -61,22 +59,6 @@ function DiskFacts({ disk }: { readonly disk: Disk }): ReactElement {
         </Fact>
       </dl>
       <GrowthChart disk={disk} />
-      {disk.sessions.length > 0 && (
-        <ul className="sessions">
-          {disk.sessions.map((session) => (
-            <li key={`${session.peer} ${session.since}`}>
-              <span className="mono clip" title={session.initiator}>
-                {session.initiator}
-              </span>
-              <span className="mono faint">{session.peer}</span>
-              <span className="faint">{formatAgo(Date.parse(session.since), nowMs)}</span>
-              <span>
-                {formatBytes(session.bytesRead)} read, {formatBytes(session.bytesWritten)} written
-              </span>
-            </li>
-          ))}
-        </ul>
-      )}
     </>
   );
 }

@@ -1,6 +1,7 @@
-import type { IngotEvent, LiveMessage } from "@ingot/api";
+import type { IngotEvent, LiveMessage, Session } from "@ingot/api";
 import { describe, expect, it } from "vitest";
 import { makeDisk, makeFleet, makeMachine } from "../../test/fake-fleet.ts";
+import { makeSession, makeSessionOf, NO_FLOW } from "../../test/fake-sessions.ts";
 import { applyMessages, EMPTY_FLEET, type Fleet, MAX_EVENTS, RATE_POINTS, type Snapshot } from "./fleet.ts";
 
 const NOW = Date.parse("2026-11-22T08:00:00.000Z");
@@ -88,6 +89,39 @@ describe("applyMessages", () => {
       fleet = applyMessages(fleet, [at(second)], NOW + second * 1000);
     expect(fleet.rates.get("a")?.values).toHaveLength(RATE_POINTS);
     expect(fleet.rates.get("a")?.values.at(-1)).toBe(RATE_POINTS + 3);
+  });
+
+  it("follows sessions: the newest state of each, until it ends", () => {
+    const busy = makeSessionOf(
+      NOW,
+      { ...machine("a"), traffic: { sessions: 1, readBytesPerSecond: 90, writtenBytesPerSecond: 10 } },
+      () => 0.5,
+    );
+    const still = makeSession(NOW, { id: "still" });
+    const loaded = apply(EMPTY_FLEET, { type: "allSessions", sessions: [busy, still] });
+    expect([loaded.sessionsLoaded, [...loaded.sessions.keys()]]).toEqual([true, ["s-a", "still"]]);
+    expect([loaded.sessionRates.get("s-a")?.values, loaded.sessionRates.has("still")]).toEqual([[100], false]);
+    expect([loaded.readRates.values, loaded.writeRates.values]).toEqual([[90], [10]]);
+    const idle = { ...busy, read: NO_FLOW, write: NO_FLOW };
+    const later = applyMessages(loaded, [{ type: "sessions", sessions: [idle], ended: ["still"] }], NOW + 2000);
+    expect([...later.sessions.keys()]).toEqual(["s-a"]);
+    expect([later.sessionRates.get("s-a")?.values, later.readRates.values]).toEqual([
+      [100, 0],
+      [90, 0],
+    ]);
+    const again = apply(later, { type: "allSessions", sessions: [still] });
+    expect([[...again.sessions.keys()], again.sessionRates.size]).toEqual([["still"], 0]);
+  });
+
+  it("forgets the curve of a session that has stood still for as long as a curve is", () => {
+    const idle = makeSession(NOW, { id: "a" });
+    const busy = { ...idle, read: { ...NO_FLOW, bytesPerSecond: 7 } };
+    const said = (session: Session): LiveMessage => ({ type: "sessions", sessions: [session], ended: [] });
+    let fleet = applyMessages(EMPTY_FLEET, [said(busy)], NOW);
+    fleet = applyMessages(fleet, [said(idle)], NOW + 2000);
+    expect(fleet.sessionRates.get("a")?.values).toEqual([7, 0]);
+    fleet = applyMessages(fleet, [said(makeSession(NOW, { id: "b" }))], NOW + 2000 + RATE_POINTS * 1000);
+    expect(fleet.sessionRates.size).toBe(0);
   });
 
   it("keeps no rates of machines that never moved a byte", () => {

@@ -1,4 +1,4 @@
-import type { Disk, Group, Image, IngotEvent, LiveMessage, Machine, Status } from "@ingot/api";
+import type { Disk, Group, Image, IngotEvent, LiveMessage, Machine, Session, Status } from "@ingot/api";
 
 /** Everything the console knows, as one immutable value. What a message does not touch keeps its identity. */
 export interface Fleet {
@@ -19,14 +19,24 @@ export interface Fleet {
   readonly rates: ReadonlyMap<string, RateHistory>;
   /** The whole server's traffic in the last moments. */
   readonly serverRates: RateHistory;
+  /** Open sessions by id, in the order in which they began. */
+  readonly sessions: ReadonlyMap<string, Session>;
+  /** By session id: what was read and written in the last moments. */
+  readonly sessionRates: ReadonlyMap<string, RateHistory>;
+  /** What was read over all sessions in the last moments. */
+  readonly readRates: RateHistory;
+  /** What was written over all sessions in the last moments. */
+  readonly writeRates: RateHistory;
   /** Whether the lists were loaded at least once: before that, an empty map means nothing. */
   readonly loaded: boolean;
   /** Whether `disks` holds all disks and not only those that changed lately. */
   readonly disksLoaded: boolean;
+  /** Whether `sessions` holds all sessions and not only those that changed lately. */
+  readonly sessionsLoaded: boolean;
 }
 
-/** Bytes a second, read and written together, one value about every second. */
-interface RateHistory {
+/** Bytes a second, one value about every second; read and written together where nothing else is said. */
+export interface RateHistory {
   readonly lastAtMs: number;
   readonly values: readonly number[];
 }
@@ -41,7 +51,8 @@ export type Snapshot =
       readonly events: readonly IngotEvent[];
       readonly status: Status;
     }
-  | { readonly type: "disks"; readonly disks: readonly Disk[] };
+  | { readonly type: "disks"; readonly disks: readonly Disk[] }
+  | { readonly type: "allSessions"; readonly sessions: readonly Session[] };
 
 /** Events that are kept for the log; older ones are asked for page by page. */
 export const MAX_EVENTS = 1000;
@@ -62,8 +73,13 @@ export const EMPTY_FLEET: Fleet = {
   status: undefined,
   rates: new Map(),
   serverRates: NO_RATES,
+  sessions: new Map(),
+  sessionRates: new Map(),
+  readRates: NO_RATES,
+  writeRates: NO_RATES,
   loaded: false,
   disksLoaded: false,
+  sessionsLoaded: false,
 };
 
 const NAMES = new Intl.Collator("en", { numeric: true });
@@ -77,7 +93,7 @@ export function compareNames(a: string, b: string): number {
 export function applyMessages(fleet: Fleet, messages: readonly (LiveMessage | Snapshot)[], nowMs: number): Fleet {
   const next = new Draft(fleet);
   for (const message of messages) next.apply(message, nowMs);
-  return next.finish();
+  return next.finish(nowMs);
 }
 
 /** One frame's changes: each map is copied at its first change, however many messages there are. */
@@ -116,6 +132,10 @@ class Draft {
       case "removed":
         this.#remove(message.what, message.id);
         return;
+      case "sessions":
+        for (const id of message.ended) this.#endSession(id);
+        for (const session of message.sessions) this.#putSession(session, nowMs);
+        return;
       case "lists":
         this.#replace("machines", message.machines, (machine) => machine.id);
         this.#replace("groups", message.groups, (group) => group.name);
@@ -129,10 +149,14 @@ class Draft {
         this.#replace("disks", message.disks, (disk) => disk.machine);
         this.#fleet.disksLoaded = true;
         return;
+      case "allSessions":
+        this.#replaceSessions(message.sessions, nowMs);
+        return;
     }
   }
 
-  finish(): Fleet {
+  finish(nowMs: number): Fleet {
+    if (this.#fleet.sessions !== this.#before.sessions) this.#sumSessions(nowMs);
     if (this.#namesChanged) {
       const machines = [...this.#fleet.machines.values()];
       machines.sort((a, b) => compareNames(a.name, b.name));
@@ -150,6 +174,41 @@ class Draft {
     // A machine that never moved a byte needs no history: 5,000 that are off cost nothing.
     if (rate === 0 && history === undefined) return;
     this.#edit("rates").set(machine.id, withRate(history ?? NO_RATES, rate, nowMs));
+  }
+
+  #putSession(session: Session, nowMs: number): void {
+    this.#edit("sessions").set(session.id, session);
+    const rate = session.read.bytesPerSecond + session.write.bytesPerSecond;
+    const history = this.#fleet.sessionRates.get(session.id);
+    if (rate === 0 && history === undefined) return;
+    this.#edit("sessionRates").set(session.id, withRate(history ?? NO_RATES, rate, nowMs));
+  }
+
+  #endSession(id: string): void {
+    this.#edit("sessions").delete(id);
+    this.#edit("sessionRates").delete(id);
+  }
+
+  #replaceSessions(sessions: readonly Session[], nowMs: number): void {
+    const known = new Set(sessions.map(({ id }) => id));
+    for (const id of this.#fleet.sessions.keys()) if (!known.has(id)) this.#endSession(id);
+    for (const session of sessions) this.#putSession(session, nowMs);
+    this.#fleet.sessionsLoaded = true;
+  }
+
+  /** Sums the rates up, and forgets the curves of sessions that have stood still for as long as a curve is. */
+  #sumSessions(nowMs: number): void {
+    let read = 0;
+    let write = 0;
+    for (const [id, session] of this.#fleet.sessions) {
+      const history = this.#fleet.sessionRates.get(id);
+      const isOver = history?.values.at(-1) === 0 && nowMs - history.lastAtMs > RATE_POINTS * RATE_STEP_MS;
+      if (isOver) this.#edit("sessionRates").delete(id);
+      read += session.read.bytesPerSecond;
+      write += session.write.bytesPerSecond;
+    }
+    this.#fleet.readRates = withRate(this.#fleet.readRates, read, nowMs);
+    this.#fleet.writeRates = withRate(this.#fleet.writeRates, write, nowMs);
   }
 
   #putStatus(status: Status, nowMs: number): void {
@@ -192,7 +251,7 @@ class Draft {
   }
 }
 
-type EditableMap = "machines" | "groups" | "images" | "disks" | "rates";
+type EditableMap = "machines" | "groups" | "images" | "disks" | "rates" | "sessions" | "sessionRates";
 type ItemOf<Key extends EditableMap> = Fleet[Key] extends ReadonlyMap<string, infer Item> ? Item : never;
 
 function withRate(history: RateHistory, rate: number, nowMs: number): RateHistory {

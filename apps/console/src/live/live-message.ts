@@ -9,6 +9,7 @@ export const LIVE_MESSAGE_TYPES: readonly LiveMessage["type"][] = [
   "image",
   "event",
   "status",
+  "sessions",
   "removed",
 ];
 

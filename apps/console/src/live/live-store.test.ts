@@ -25,6 +25,7 @@ function makeStore() {
       groups: () => Promise.resolve([]),
       images: () => Promise.resolve([...fleet.images.values()]),
       disks: () => wait([]),
+      sessions: () => wait([]),
       events: () => Promise.resolve([]),
       status: () => Promise.resolve(fleet.status),
     },

@@ -10,7 +10,7 @@ import { FrameBatch } from "./frame-batch.ts";
 const FIRST_EVENTS = 500;
 
 export interface LiveStoreDeps {
-  readonly api: Pick<ApiClient, "status" | "machines" | "groups" | "images" | "disks" | "events">;
+  readonly api: Pick<ApiClient, "status" | "machines" | "groups" | "images" | "disks" | "sessions" | "events">;
   readonly clock: Pick<Clock, "setServerAheadMs">;
   readonly schedule: (run: () => void) => void;
   readonly time: () => number;
@@ -36,6 +36,7 @@ export class LiveStore {
   #lastEventId = 0;
   #serverVersion: string | undefined;
   #disksWanted = false;
+  #sessionsWanted = false;
 
   constructor(deps: LiveStoreDeps) {
     this.#deps = deps;
@@ -81,10 +82,22 @@ export class LiveStore {
     void this.#load(() => this.#askDisks());
   }
 
+  /** Asks for all sessions, once. */
+  wantSessions(): void {
+    if (this.#sessionsWanted) return;
+    this.#sessionsWanted = true;
+    void this.#load(() => this.#askSessions());
+  }
+
   /** Asks for the lists again, after they could not be loaded. */
   reload(): void {
     const withDisks = this.#disksWanted;
-    void this.#load(async () => [await this.#askLists(), ...(withDisks ? await this.#askDisks() : [])]);
+    const withSessions = this.#sessionsWanted;
+    void this.#load(async () => [
+      await this.#askLists(),
+      ...(withDisks ? await this.#askDisks() : []),
+      ...(withSessions ? await this.#askSessions() : []),
+    ]);
   }
 
   #greet(hello: Extract<LiveMessage, { type: "hello" }>): void {
@@ -112,6 +125,10 @@ export class LiveStore {
 
   async #askDisks(): Promise<Snapshot[]> {
     return [{ type: "disks", disks: await this.#deps.api.disks() }];
+  }
+
+  async #askSessions(): Promise<Snapshot[]> {
+    return [{ type: "allSessions", sessions: await this.#deps.api.sessions() }];
   }
 
   async #load(ask: () => Promise<Snapshot[]>): Promise<void> {

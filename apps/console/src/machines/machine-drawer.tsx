@@ -7,6 +7,7 @@ import { BootWaterfall } from "../boot/boot-waterfall.tsx";
 import { formatDuration, formatMoment } from "../format/duration.ts";
 import { useFleet, useNow } from "../live/live-context.tsx";
 import { MachineDiskSection } from "../disks/machine-disk-section.tsx";
+import { MachineSessions } from "../sessions/machine-sessions.tsx";
 import { MachineEvents } from "../events/machine-events.tsx";
 import { MachineBootSettings } from "./machine-boot-settings.tsx";
 import { MachineFacts } from "./machine-facts.tsx";
@@ -61,6 +62,7 @@ function Body({ machine, onRemoved }: { readonly machine: Machine; readonly onRe
       <MachineFacts machine={machine} />
       <MachineBootSettings machine={machine} />
       {machine.plan === "diskless" && <MachineDiskSection machine={machine} />}
+      <MachineSessions machine={machine} />
       <MachineEvents machine={machine} />
       <RemoveMachine machine={machine} onRemoved={onRemoved} />
     </div>

@@ -7,6 +7,7 @@ import type {
   Machine,
   Page,
   PatchMachine,
+  Session,
   Status,
 } from "@ingot/api";
 import { ApiFailure, readFailure } from "./api-failure.ts";
@@ -19,6 +20,7 @@ export interface ApiClient {
   images(): Promise<Image[]>;
   disks(): Promise<Disk[]>;
   disk(machineId: string): Promise<Disk>;
+  sessions(): Promise<Session[]>;
   /** One page of the history, oldest first: what came after the event `afterId`. */
   events(query: {
     readonly afterId: number;
@@ -75,6 +77,7 @@ export function createApiClient(send: (path: string, init?: RequestInit) => Prom
     groups: () => all("/groups", PAGE_SIZE),
     images: () => all("/images", PAGE_SIZE),
     disks: () => all("/disks", DISK_PAGE_SIZE),
+    sessions: () => all("/sessions", PAGE_SIZE),
     disk: (machineId) => read(`/disks/${encodeURIComponent(machineId)}`),
     async events({ afterId, limit, machineId }) {
       const query = new URLSearchParams({ after: String(afterId), limit: String(limit) });

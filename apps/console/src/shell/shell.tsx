@@ -15,6 +15,7 @@ export function Shell(): ReactElement {
   const machines = useFleet((fleet) => fleet.machines.size);
   const images = useFleet((fleet) => fleet.images.size);
   const disks = useFleet((fleet) => fleet.status?.counts.disks ?? 0);
+  const sessions = useFleet((fleet) => fleet.status?.counts.sessions ?? 0);
   return (
     <div className="shell">
       <a className="shell-skip" href="#main" onClick={skipToMain}>
@@ -34,6 +35,9 @@ export function Shell(): ReactElement {
           </NavLink>
           <NavLink to="/disks">
             Disks <i>{formatCount(disks)}</i>
+          </NavLink>
+          <NavLink to="/sessions">
+            Sessions <i>{formatCount(sessions)}</i>
           </NavLink>
           <NavLink to="/events">Events</NavLink>
         </nav>
