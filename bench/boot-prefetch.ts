@@ -106,16 +106,14 @@ try {
     },
   ];
   const results = places.flatMap((place) =>
-    values.think
-      .split(",")
-      .flatMap((think) =>
-        [false, true].map((isPrefetched) => ({
-          place,
-          think: Number(think),
-          isPrefetched,
-          reports: [] as BootReport[],
-        })),
-      ),
+    values.think.split(",").flatMap((think) =>
+      [false, true].map((isPrefetched) => ({
+        place,
+        think: Number(think),
+        isPrefetched,
+        reports: [] as BootReport[],
+      })),
+    ),
   );
   for (let round = 0; round < Number(values.rounds); round++) {
     for (const { place, think, isPrefetched, reports } of round % 2 === 0 ? results : results.toReversed()) {

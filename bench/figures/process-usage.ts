@@ -20,7 +20,7 @@ export interface MemoryUse {
 }
 
 /** Reads /proc/PID/smaps_rollup. */
-export async function memoryOf(pid: number): Promise<MemoryUse> {
+async function memoryOf(pid: number): Promise<MemoryUse> {
   const rollup = await readFile(`/proc/${pid}/smaps_rollup`, "utf8");
   const bytesOf = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(rollup)?.[1]) * 1024;
   return { residentBytes: bytesOf("Rss"), anonymousBytes: bytesOf("Anonymous") };

@@ -1,7 +1,5 @@
 import { connect, type Socket } from "node:net";
-import { crc32c } from "@ingot/wire";
 import {
-  dataOutPdu,
   firstLoginPdu,
   flushPdu,
   isLoggedIn,
@@ -10,6 +8,7 @@ import {
   testUnitReadyPdu,
   transferPdu,
 } from "./command-pdu.ts";
+import { PduSender } from "./pdu-sender.ts";
 import { type ResponseListener, ResponseReader } from "./response-reader.ts";
 
 /** Where to log in, and how the session is to be. */
@@ -52,6 +51,7 @@ export class Session implements ResponseListener {
   readonly #options: SessionOptions;
   readonly #socket: Socket;
   readonly #reader: ResponseReader;
+  readonly #sender: PduSender;
   readonly #open = new Map<number, OpenCommand>();
   readonly #ready = Promise.withResolvers<void>();
   #text = "";
@@ -64,7 +64,10 @@ export class Session implements ResponseListener {
   #firstBurstBytes = 65_536;
   #current: OpenCommand | undefined;
   #segmentOffset = 0;
+  /** Flags of a login response whose text is coming, or -1. */
   #loginFlags = -1;
+  /** Tag of the command that ends with the PDU that is coming. */
+  #endsWith: number | undefined;
   #isOver = false;
 
   private constructor(options: SessionOptions) {
@@ -86,6 +89,7 @@ export class Session implements ResponseListener {
         },
       },
     });
+    this.#sender = new PduSender(this.#socket);
     this.#socket.on("error", (error) => this.#fail(error));
     this.#socket.on("close", () => this.#fail(new Error("the target closed the connection")));
     this.#socket.write(firstLoginPdu(options));
@@ -95,7 +99,6 @@ export class Session implements ResponseListener {
   static async open(options: SessionOptions): Promise<Session> {
     const session = new Session(options);
     await session.#ready.promise;
-    if (options.digests === true) session.#reader.hasHeaderDigest = session.#reader.hasDataDigest = true;
     // The first commands of a session may be answered with unit attentions.
     for (let tries = 0; tries < 3; tries++) await session.#testUnitReady();
     return session;
@@ -146,19 +149,7 @@ export class Session implements ResponseListener {
     pdu.writeUInt32BE(this.#cmdSN, 24);
     pdu.writeUInt32BE(this.#expStatSN, 28);
     this.#cmdSN = (this.#cmdSN + 1) >>> 0;
-    this.#write(pdu, data);
-  }
-
-  #write(header: Buffer, data: Buffer | undefined): void {
-    const parts: Uint8Array[] = [header];
-    if (this.#options.digests === true) parts.push(digestOf(header));
-    if (data !== undefined && data.length > 0) {
-      parts.push(data);
-      if (this.#options.digests === true) parts.push(digestOf(data));
-    }
-    if (parts.length > 1) this.#socket.cork();
-    for (const part of parts) this.#socket.write(part);
-    if (parts.length > 1) this.#socket.uncork();
+    this.#sender.send(pdu, data);
   }
 
   /** See ResponseListener. */
@@ -193,8 +184,6 @@ export class Session implements ResponseListener {
         throw new Error(`unexpected answer, opcode 0x${opcode.toString(16)}`);
     }
   }
-
-  #endsWith: number | undefined;
 
   #status(header: Buffer, status: number): void {
     const tag = header.readUInt32BE(16);
@@ -244,6 +233,9 @@ export class Session implements ResponseListener {
       this.#maxSendBytes = Number(keys.get("MaxRecvDataSegmentLength") ?? 8192);
       this.#firstBurstBytes = Number(keys.get("FirstBurstLength") ?? 65_536);
       this.#sendsImmediate = keys.get("ImmediateData") === "Yes";
+      const hasDigests = keys.get("HeaderDigest") === "CRC32C" && keys.get("DataDigest") === "CRC32C";
+      if (hasDigests !== (this.#options.digests === true)) throw new Error("the target wants other digests");
+      this.#sender.hasDigests = this.#reader.hasHeaderDigest = this.#reader.hasDataDigest = hasDigests;
       return this.#ready.resolve();
     }
     const digest = this.#options.digests === true ? "CRC32C" : "None";
@@ -263,27 +255,14 @@ export class Session implements ResponseListener {
     );
   }
 
-  /** Answers an R2T (RFC 7143 §11.8): PDUs of at most what the target takes. */
   #sendBurst(header: Buffer): void {
     const { payload } = this.#openOf(header);
     const from = header.readUInt32BE(40);
     const until = from + header.readUInt32BE(44);
     if (payload === undefined || until > payload.length) throw new Error(`an R2T for bytes ${from} to ${until}`);
-    for (let offset = from, dataSN = 0; offset < until; dataSN++) {
-      const length = Math.min(this.#maxSendBytes, until - offset);
-      const pdu = dataOutPdu({
-        tag: header.readUInt32BE(16),
-        transferTag: header.readUInt32BE(20),
-        lun: this.#options.lun,
-        expStatSN: this.#expStatSN,
-        dataSN,
-        offset,
-        isLast: offset + length === until,
-        length,
-      });
-      this.#write(pdu, payload.subarray(offset, offset + length));
-      offset += length;
-    }
+    const [tag, transferTag] = [header.readUInt32BE(16), header.readUInt32BE(20)];
+    const burst = { tag, transferTag, lun: this.#options.lun, expStatSN: this.#expStatSN, from, until };
+    this.#sender.sendBurst(burst, payload, this.#maxSendBytes);
   }
 
   #fail(error: Error): void {
@@ -292,10 +271,4 @@ export class Session implements ResponseListener {
     this.#ready.reject(error);
     this.#options.failed(error);
   }
-}
-
-function digestOf(bytes: Uint8Array): Uint8Array {
-  const digest = Buffer.alloc(4);
-  digest.writeUInt32LE(crc32c(bytes));
-  return digest;
 }
