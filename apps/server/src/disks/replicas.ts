@@ -1,7 +1,15 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type ChunkReader, type Digest, encodeManifest, isDigest, type ManifestReader } from "@ingot/chunks";
-import { type BootTraceStore, DiskError, OsVolume, type PageCacheEstimate, Replica, ReplicaPool } from "@ingot/disks";
+import {
+  type BootTraceStore,
+  DiskError,
+  OsVolume,
+  type PageCacheEstimate,
+  Replica,
+  ReplicaPool,
+  type ReplicaStats,
+} from "@ingot/disks";
 
 /** What was brought into the page cache is taken to be there for this long; where it still is, doing it again costs little. */
 const PREFETCHED_FOR_MS = 15 * 60_000;
@@ -29,6 +37,8 @@ export class Replicas {
   readonly directory: string;
   readonly #deps: ReplicasDeps;
   readonly #pool: ReplicaPool<Replica>;
+  /** The replica of each version that was opened last; it may have been closed since. */
+  readonly #opened = new Map<string, Replica>();
   /** When each was prefetched the last time. */
   readonly #prefetchedMs = new WeakMap<Replica, number>();
 
@@ -39,7 +49,9 @@ export class Replicas {
     this.#pool = new ReplicaPool(async (manifestId) => {
       const manifest = await store.readManifest(manifestId as Digest);
       const subdirectory = await volume.subdirectory(manifestId);
-      return Replica.open({ volume: subdirectory, manifest, manifestId, reader: store });
+      const replica = await Replica.open({ volume: subdirectory, manifest, manifestId, reader: store });
+      this.#opened.set(manifestId, replica);
+      return replica;
     });
   }
 
@@ -57,6 +69,14 @@ export class Replicas {
       if (!(error instanceof DiskError) || error.code !== "closed") this.#deps.onError(error);
     });
     return acquired;
+  }
+
+  /** How far those that are open are filled, and what they did. */
+  stats(): (ReplicaStats & { readonly manifestId: string })[] {
+    for (const manifestId of this.#opened.keys()) {
+      if (!this.#pool.isInUse(manifestId)) this.#opened.delete(manifestId);
+    }
+    return [...this.#opened].map(([manifestId, replica]) => ({ manifestId, ...replica.stats() }));
   }
 
   /** A version's manifest, encoded. */

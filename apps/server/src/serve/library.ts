@@ -43,6 +43,8 @@ export interface Library<Disks extends DiskService> {
   readonly control: Control<OpenDisk>;
   /** What `startDisks` started. */
   readonly disks: Disks;
+  /** The replicas that are open, and how far they are filled. */
+  readonly replicas: Pick<Replicas, "stats">;
   /** The HTTP API. */
   readonly api: (request: Request) => Response | Promise<Response>;
   /** What was found damaged while opening; the rest works. One sentence each. */
@@ -108,6 +110,7 @@ export async function openLibrary<Disks extends DiskService>(options: LibraryOpt
   return {
     control,
     disks,
+    replicas,
     api: (request) => api.fetch(request),
     problems: store.problems.map(({ code, path, reason }) => `${path}: ${code}: ${reason}`),
     close: () => closing.disposeAsync(),
