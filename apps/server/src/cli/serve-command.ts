@@ -41,7 +41,10 @@ export function serveCommand(): Command {
     .option("--http <address:port>", "console and API (default 127.0.0.1:8470)")
     .option("--http-names <names>", "host names by which browsers may reach the console, separated by commas")
     .option("--boot-port <port>", "boot scripts and boot files on the boot interface (default 8471)")
-    .option("--iscsi <address:port>", "iSCSI portal (default the boot interface, port 3260)")
+    .option(
+      "--iscsi <address:port>",
+      "iSCSI portals, separated by commas; machines boot by the first (default the boot interface, port 3260)",
+    )
     .option("--iscsi-workers <n>", "threads that serve disks, 1 to 16 (default one less than cores, 1 to 4)")
     .addOption(
       new Option("--tftp <on|off>", "TFTP on the boot interface (default on with --interface)").choices(["on", "off"]),

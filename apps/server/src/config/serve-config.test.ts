@@ -38,6 +38,13 @@ describe("options of serve", () => {
     });
   });
 
+  test("disks may be offered at several portals", () => {
+    expect(parseServeConfig({ iscsi: "10.0.0.1:3260, 10.0.1.1:3261" }).iscsi).toEqual([
+      { address: "10.0.0.1", port: 3260 },
+      { address: "10.0.1.1", port: 3261 },
+    ]);
+  });
+
   test("an interface brings TFTP with it", () => {
     expect(parseServeConfig({ interface: "eth1" })).toMatchObject({ interface: "eth1", tftp: true, dhcp: "off" });
   });

@@ -41,8 +41,8 @@ export interface ServeConfig {
   readonly httpNames: readonly string[];
   /** TCP port of boot scripts and boot files on the boot interface. */
   readonly bootPort: number;
-  /** Default: the boot interface's address, port 3260. */
-  readonly iscsi?: Endpoint;
+  /** One or more; machines are sent to the first. Default: the boot interface's address, port 3260. */
+  readonly iscsi?: readonly Endpoint[];
   /** Threads that serve disks. Default: one less than the machine has cores, at least 1, at most 4. */
   readonly iscsiWorkers: number;
   readonly tftp: boolean;
@@ -122,6 +122,11 @@ const endpoint = z.string().transform((text, context): Endpoint => {
   return z.NEVER;
 });
 
+const endpoints = z
+  .string()
+  .transform((text) => text.split(",").map((each) => each.trim()))
+  .pipe(z.array(endpoint));
+
 const range = z.string().transform((text, context): DhcpRange => {
   const [first = "", last = "", ...more] = text.split("-");
   const parsed = z.object({ first: ipv4, last: ipv4 }).safeParse({ first, last });
@@ -172,7 +177,7 @@ const schema = z.strictObject({
   http: endpoint.default({ address: "127.0.0.1", port: 8470 }),
   "http-names": hostNames.default([]),
   "boot-port": port.default(8471),
-  iscsi: endpoint.optional(),
+  iscsi: endpoints.optional(),
   "iscsi-workers": workers.optional(),
   tftp: z.enum(["on", "off"]).optional(),
   registration: z.enum(["open", "closed"]).optional(),

@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { decodeManifest } from "@ingot/chunks";
 import { OsVolume, PageCacheEstimate, ReplicaPool, ReplicaView } from "@ingot/disks";
-import { type IscsiEvent, TargetHost } from "@ingot/iscsi";
+import { type IscsiEvent, type Portal, TargetHost } from "@ingot/iscsi";
 import { OverlayKeeper } from "./overlay-keeper.ts";
+import { openReservationFile } from "./reservation-file.ts";
 import { type LinkMessage, ThreadLink } from "./thread-link.ts";
 import { WorkerDirectory } from "./worker-directory.ts";
 import {
@@ -102,6 +103,8 @@ const directory = new WorkerDirectory({
   main,
   nextId,
   overlayOf: (machineId) => keeper.opened(machineId),
+  // With the overlay it goes away.
+  reservationsOf: (machineId) => openReservationFile(join(settings.overlays, machineId, "reservations")),
   onDiskFailure,
 });
 
@@ -112,7 +115,8 @@ function onEvent(event: IscsiEvent): void {
   tell({ kind: "event", event: "error" in event ? { ...event, error: carryError(event.error) } : event });
 }
 
-const host = new TargetHost({ directory, onEvent });
+let portals: readonly Portal[] = [];
+const host = new TargetHost({ directory, onEvent, reachableAt: () => portals });
 
 function report(): void {
   recorders.tick();
@@ -122,6 +126,7 @@ function report(): void {
 // What was posted before this line waits.
 port.on("message", (message: ToWorker | LinkMessage<WorkerTasks>) => {
   if (message.kind === "connection") host.take(message.connection);
+  else if (message.kind === "portals") portals = message.portals;
   else main.receive(message);
 });
 setInterval(report, REPORT_MS);

@@ -91,7 +91,10 @@ async function start(count: number): Promise<void> {
     pageCacheBytes: 1 << 30,
   });
   await workers.serve({
-    portals: [{ address: "127.0.0.1", port: 0 }],
+    portals: [
+      { address: "127.0.0.1", port: 0 },
+      { address: "127.0.0.1", port: 0 },
+    ],
     disks: {
       credentialsOf: async () => ({}),
       list: async () => MACHINES.map((machine) => ({ target: targetOf(machine), machineName: machine })),
@@ -201,6 +204,14 @@ test("a login that names its target late, and so is on any thread, is not served
     await session.close();
   }
   expect(new Set(statuses)).toEqual(new Set([0, 0x0301]));
+});
+
+test("a session through another portal is one of another target port, on the same thread", async () => {
+  const sessions = await Promise.all(workers.portals.map(({ port }) => SmallInitiator.login(port, targetOf("4f21"))));
+  expect((await threadsOf("4f21", 2)).length).toBe(1);
+  const mine = reported.filter(({ machineId }) => machineId === "4f21");
+  expect(new Set(mine.map(({ id }) => id)).size).toBe(2);
+  await Promise.all(sessions.map((session) => session.close()));
 });
 
 test("discovery is answered by whichever thread", async () => {

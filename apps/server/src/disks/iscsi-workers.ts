@@ -86,6 +86,8 @@ export class IscsiWorkers implements DiskService {
       place: (connection, targetName) => this.#place(connection, targetName),
       onError: (error) => service.onEvent({ kind: "listenerError", error }),
     });
+    // A login that was quicker than this counts as one by the first portal.
+    for (const thread of this.#threads()) thread.tellPortals(this.portals);
   }
 
   /** Where it listens. */
@@ -158,7 +160,9 @@ export class IscsiWorkers implements DiskService {
       this.#service.onFatal(new ServerError("iscsi-worker", what, { cause: error }));
       return;
     }
-    this.#served[index] = this.#startThread(index, ended.thread.settings.generation + 1);
+    const next = this.#startThread(index, ended.thread.settings.generation + 1);
+    this.#served[index] = next;
+    next.thread.tellPortals(this.portals);
     this.#service.onWorkerEnd(error);
   }
 

@@ -69,7 +69,7 @@ export class ThreadLink<Ours extends Tasks, Theirs extends Tasks> {
     this.#broken = error;
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
-    for (const { reject } of waiting) reject(error);
+    for (const each of waiting) each.reject(error);
   }
 
   async #do(id: number, work: Promise<unknown>): Promise<void> {

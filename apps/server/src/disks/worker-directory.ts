@@ -3,6 +3,7 @@ import type {
   BlockDevice,
   DiscoveredTarget,
   LoginParties,
+  ReservationStore,
   Resolution,
   SessionInfo,
   TargetDirectory,
@@ -18,6 +19,8 @@ export interface WorkerDirectoryDeps {
   nextId(): string;
   /** The overlay that the main thread has just had opened here. */
   overlayOf(machineId: string): Overlay | undefined;
+  /** Where the persistent reservations of a machine's disk are kept. */
+  reservationsOf(machineId: string): ReservationStore;
   /** A machine got an I/O error. */
   onDiskFailure(machineId: string, error: unknown): void;
 }
@@ -48,11 +51,12 @@ export class WorkerDirectory implements TargetDirectory {
   }
 
   async resolve(login: TargetLogin): Promise<Resolution> {
-    const { main, nextId } = this.#deps;
-    const id = nextId();
+    const { main } = this.#deps;
+    const id = this.#deps.nextId();
     const entry: OpenLogin = { login, machineId: undefined };
     this.#logins.set(id, entry);
-    const { end: _, ...parties } = login;
+    const { initiatorName, isid, targetName, peerAddress, portal } = login;
+    const parties = { initiatorName, isid, targetName, peerAddress, portal };
     const answer = await main.ask("login", { id, login: parties }).catch((error: unknown) => {
       this.#logins.delete(id);
       throw error;
@@ -69,6 +73,7 @@ export class WorkerDirectory implements TargetDirectory {
       kind: "disk",
       device: watched(overlay, (error) => this.#deps.onDiskFailure(machineId, error)),
       id: machineId,
+      reservations: this.#deps.reservationsOf(machineId),
       closed: async (counters) => {
         this.#logins.delete(id);
         await main.ask("logout", { id, counters });
@@ -83,11 +88,12 @@ export class WorkerDirectory implements TargetDirectory {
 
   /** Which login a session came of, and whose disk it is on. */
   loginOf(session: SessionInfo): { readonly id: string; readonly machineId: string | undefined } | undefined {
-    const { initiatorName, isid, targetName } = session;
-    // Of one initiator port there is one session with a target at a time (RFC 7143 §6.3.5); the newest login is its.
+    // Of one initiator port there is one session with a target port at a time (RFC 7143 §6.3.5); the newest login is its.
     for (const [id, { login, machineId }] of [...this.#logins].reverse()) {
-      if (login.initiatorName === initiatorName && login.isid === isid && login.targetName === targetName)
-        return { id, machineId };
+      const isSame = (["initiatorName", "isid", "targetName", "portal"] as const).every(
+        (key) => login[key] === session[key],
+      );
+      if (isSame) return { id, machineId };
     }
     return undefined;
   }

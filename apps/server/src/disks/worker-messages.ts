@@ -5,6 +5,7 @@ import type {
   HandedConnection,
   IscsiEvent,
   LoginParties,
+  Portal,
   RefusalReason,
   SessionCounters,
   TargetCounters,
@@ -99,7 +100,10 @@ export interface WorkerReport {
 }
 
 /** What the main thread tells a worker. */
-export type ToWorker = { readonly kind: "connection"; readonly connection: HandedConnection };
+export type ToWorker =
+  | { readonly kind: "connection"; readonly connection: HandedConnection }
+  /** Where the server listens. */
+  | { readonly kind: "portals"; readonly portals: readonly Portal[] };
 
 /** What a worker tells the main thread. */
 export type ToMain =

@@ -1,8 +1,14 @@
 import { Worker } from "node:worker_threads";
-import type { HandedConnection } from "@ingot/iscsi";
-import { isClaimed, takeBack } from "@ingot/iscsi";
+import { type HandedConnection, isClaimed, type Portal, takeBack } from "@ingot/iscsi";
 import { type LinkMessage, type TaskHandlers, ThreadLink } from "./thread-link.ts";
-import { type MainTasks, ThreadError, type ToMain, type WorkerSettings, type WorkerTasks } from "./worker-messages.ts";
+import {
+  type MainTasks,
+  ThreadError,
+  type ToMain,
+  type ToWorker,
+  type WorkerSettings,
+  type WorkerTasks,
+} from "./worker-messages.ts";
 
 /** What the main thread does with what a thread says. */
 export interface WorkerThreadHandlers {
@@ -62,13 +68,22 @@ export class WorkerThread {
   post(connection: HandedConnection): void {
     for (const posted of this.#posted) if (isClaimed(posted)) this.#posted.delete(posted);
     this.#posted.add(connection);
-    this.#worker.postMessage({ kind: "connection", connection });
+    this.#tell({ kind: "connection", connection });
+  }
+
+  /** Says where the server listens. */
+  tellPortals(portals: readonly Portal[]): void {
+    this.#tell({ kind: "portals", portals });
   }
 
   /** Ends the thread whatever it is doing; resolves when it has ended. */
   async terminate(): Promise<void> {
     await this.#worker.terminate();
     await this.#ended;
+  }
+
+  #tell(message: ToWorker): void {
+    this.#worker.postMessage(message);
   }
 
   #endError(code: number): Error {

@@ -1,5 +1,5 @@
 import type { RefusedLogin } from "@ingot/control";
-import { IscsiError, nameOfLoginStatus, type IscsiEvent } from "@ingot/iscsi";
+import { IscsiError, nameOfLoginStatus, type IscsiEvent, type Portal } from "@ingot/iscsi";
 import type { Logger } from "pino";
 import type { IscsiService } from "../disks/iscsi-workers.ts";
 import { messageOf } from "../errors.ts";
@@ -10,11 +10,11 @@ import { listenError } from "./listen-error.ts";
 export async function startIscsi(context: ServiceContext): Promise<void> {
   const { iscsi, fail } = context;
   const { disks, sessions, refusals } = context.library.control;
-  const endpoint = context.config.iscsi ?? context.network.disk;
+  const portals = context.config.iscsi ?? [context.network.disk];
   const log = context.log.child({ service: "iscsi" });
   context.opened.defer(() => iscsi.closeSessions());
   await listen(context, {
-    portals: [endpoint],
+    portals,
     disks,
     onError: (error) => log.error({ err: error }, "a disk could not be opened"),
     onDiskFailure(machineId, error) {
@@ -35,8 +35,9 @@ export async function startIscsi(context: ServiceContext): Promise<void> {
     const { logins, refusedLogins, malformed } = iscsi.counters;
     return `${iscsi.sessions().length} sessions, ${logins} logins, ${refusedLogins} refused, ${malformed} malformed`;
   };
-  const at = { address: endpoint.address, port: iscsi.portals[0]?.port ?? endpoint.port };
-  ready(context, "iscsi", at, "disks", detail, () => ({ ...iscsi.counters }));
+  const [at = context.network.disk, ...others] = iscsi.portals;
+  const more = others.map(({ address, port }) => ` and ${address}:${port}`).join("");
+  ready(context, "iscsi", at, `disks${more}`, detail, () => ({ ...iscsi.counters }));
 }
 
 /** What the control plane hears of a refused login. */
@@ -56,7 +57,8 @@ async function listen({ iscsi }: ServiceContext, service: IscsiService): Promise
     await iscsi.serve(service);
   } catch (error) {
     if (!(error instanceof IscsiError)) throw error;
-    const { address, port } = service.portals[0] ?? { address: "", port: 0 };
+    // The system's error says which of the portals it was.
+    const { address = "", port = 0 } = { ...service.portals[0], ...(error.cause as Partial<Portal> | undefined) };
     throw listenError("iSCSI", "another --iscsi", address, port, error.cause ?? error);
   }
 }

@@ -16,6 +16,10 @@ const consoleFolder = join(import.meta.dirname, "..", "..", "..", "console", "di
 /** Ports below this need root (or CAP_NET_BIND_SERVICE). */
 const FIRST_FREE_PORT = 1024;
 
+function isLow(port: number): boolean {
+  return port !== 0 && port < FIRST_FREE_PORT;
+}
+
 /**
  * Binds every port and starts to answer; returns the API's address. Throws `ServerError` for the first port it cannot have.
  * `releaseRights` is called when the low ports are bound and before anything answers that makes files: of what asks for a
@@ -33,7 +37,10 @@ export async function startServices(context: ServiceContext, releaseRights: () =
   }
   let url = "";
   const services: { readonly port: number; readonly start: () => Promise<void> }[] = [
-    { port: context.network.disk.port, start: () => startIscsi(context) },
+    {
+      port: (config.iscsi ?? []).map(({ port }) => port).find(isLow) ?? context.network.disk.port,
+      start: () => startIscsi(context),
+    },
     { port: config.bootPort, start: () => startBootHttp(context, bootFiles) },
     {
       port: config.http.port,
@@ -42,14 +49,13 @@ export async function startServices(context: ServiceContext, releaseRights: () =
       },
     },
   ];
-  const isLow = ({ port }: { readonly port: number }): boolean => port !== 0 && port < FIRST_FREE_PORT;
   if (config.tftp) await startTftp(context, bootFiles);
   else board.off("tftp", "switched off");
-  for (const service of services.filter(isLow)) await service.start();
+  for (const service of services.filter(({ port }) => isLow(port))) await service.start();
   await startDhcp(context);
   startRouterAdvert(context);
   releaseRights();
-  for (const service of services.filter((each) => !isLow(each))) await service.start();
+  for (const service of services.filter(({ port }) => !isLow(port))) await service.start();
   return url;
 }
 
