@@ -63,6 +63,7 @@ export class Harness {
   readonly closed: string[] = [];
   /** What the target's clock shows. */
   elapsedMs = 0;
+  nowMs = 1_700_000_000_000;
   readonly target: Target;
 
   constructor(
@@ -71,6 +72,7 @@ export class Harness {
       directory?: Partial<TargetDirectory>;
       disk?: Partial<Extract<Resolution, { kind: "disk" }>>;
       pool?: BufferPool;
+      portals?: readonly string[];
     } = {},
   ) {
     const device = options.device ?? new MemoryDevice(1_048_576);
@@ -94,14 +96,15 @@ export class Harness {
       // Nothing sleeps here that would have to be kept awake.
       busyPoll: new BusyPoll({ now: () => 0, soon: () => undefined }),
       random: (length) => new Uint8Array(length).fill(0x5a),
-      now: () => 1_700_000_000_000,
+      portals: () => options.portals ?? [],
+      now: () => this.nowMs,
       elapsedMs: () => this.elapsedMs,
       report: (event) => void this.events.push(event),
     });
   }
 
-  connect(): TestConnection {
-    return new TestConnection(this.target);
+  connect(portal = "10.0.0.1:3260"): TestConnection {
+    return new TestConnection(this.target, portal);
   }
 
   /** A connection that is logged in, with what iPXE would not ask for: no digests, unsolicited data allowed. */
@@ -126,8 +129,8 @@ export class TestConnection {
   cmdSN = 1;
   #itt = 100;
 
-  constructor(target: Target) {
-    this.connection = new Connection(target, this.transport, { peerAddress: "10.0.0.9", portal: "10.0.0.1:3260" });
+  constructor(target: Target, portal: string) {
+    this.connection = new Connection(target, this.transport, { peerAddress: "10.0.0.9", portal });
   }
 
   send(...pdus: readonly Uint8Array[]): void {

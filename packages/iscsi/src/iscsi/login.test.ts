@@ -2,6 +2,8 @@ import { expect, test } from "vitest";
 import { Harness, INITIATOR_NAME, TARGET_NAME } from "../../test/harness.ts";
 import { LoginFlags, loginRequest, text } from "../../test/initiator.ts";
 import type { ReceivedPdu } from "../../test/initiator.ts";
+import { MemoryDevice } from "../../test/memory-device.ts";
+import { MAX_SESSIONS_PER_TARGET } from "../limits.ts";
 
 const NAMES = [`InitiatorName=${INITIATOR_NAME}`, `TargetName=${TARGET_NAME}`, "SessionType=Normal"];
 const SECRET = "secretsecret12";
@@ -287,6 +289,54 @@ const wrong: readonly [
     "0200",
   ],
   [
+    "another ISID in the second request",
+    {},
+    [
+      loginRequest(LoginFlags.operational, NAMES),
+      loginRequest(LoginFlags.operationalToFullFeature, [], { word8: [0x40, 0, 0, 2, 0, 0, 0, 0] }),
+    ],
+    "0200",
+  ],
+  [
+    "an AuthMethod that was chosen already",
+    {},
+    [
+      loginRequest(LoginFlags.security, [...NAMES, "AuthMethod=None"]),
+      loginRequest(LoginFlags.security, ["AuthMethod=None"]),
+    ],
+    "0200",
+  ],
+  [
+    "an algorithm that nobody has",
+    { directory: chap },
+    [
+      loginRequest(LoginFlags.security, [...NAMES, "AuthMethod=CHAP"]),
+      loginRequest(LoginFlags.security, ["CHAP_A=99,1"]),
+    ],
+    "0201",
+  ],
+  [
+    "a proof asked of a target that has no secret of its own",
+    { directory: chap },
+    [
+      loginRequest(LoginFlags.security, [...NAMES, "AuthMethod=CHAP"]),
+      loginRequest(LoginFlags.security, ["CHAP_A=5"]),
+      loginRequest(LoginFlags.securityToOperational, [
+        "CHAP_N=machine",
+        `CHAP_R=0x${MD5_HEX}`,
+        "CHAP_I=1",
+        "CHAP_C=0x0011",
+      ]),
+    ],
+    "0201",
+  ],
+  [
+    "a target that was removed",
+    { directory: { resolve: async () => ({ kind: "refused", reason: "removed" }) } },
+    [loginRequest(LoginFlags.operationalToFullFeature, NAMES)],
+    "0204",
+  ],
+  [
     "a step back in the stages",
     {},
     [loginRequest(LoginFlags.operational, NAMES), loginRequest(LoginFlags.security, [])],
@@ -330,7 +380,9 @@ test.each(wrong)("refused: %s", async (_, options, requests, status) => {
   expect(last?.opcode).toBe(0x23);
   expect(statusOf(last)).toBe(status);
   expect(connection.transport.ended).toBe(true);
-  expect(harness.events.at(-1)).toMatchObject({ kind: "refused", status: Number.parseInt(status, 16) });
+  const refused = harness.events.at(-1);
+  expect(refused).toMatchObject({ kind: "refused", status: Number.parseInt(status, 16), peerAddress: "10.0.0.9" });
+  expect(refused?.kind === "refused" && refused.reason.length > 0).toBe(true);
   expect(harness.target.sessions()).toEqual([]);
 });
 
@@ -342,11 +394,105 @@ test("a version above ours is refused", async () => {
   expect(statusOf((await connection.receive())[0])).toBe("0205");
 });
 
-test("a redirect names the other portal", async () => {
-  const resolve = async () => ({ kind: "moved" as const, address: "10.0.0.2:3260", permanent: false });
-  const connection = new Harness({ directory: { resolve } }).connect();
+test.each([
+  [false, "0101"],
+  [true, "0102"],
+])("a redirect (permanent: %s) names the other portal", async (permanent, status) => {
+  const resolve = async () => ({ kind: "moved" as const, address: "10.0.0.2:3260", permanent });
+  const harness = new Harness({ directory: { resolve } });
+  const connection = harness.connect();
   connection.send(loginRequest(LoginFlags.operationalToFullFeature, NAMES));
   const [reply] = await connection.receive();
-  expect(statusOf(reply)).toBe("0101");
+  expect(statusOf(reply)).toBe(status);
   expect(reply?.keys).toEqual({ TargetAddress: "10.0.0.2:3260" });
+  expect(harness.events.at(-1)).toMatchObject({ kind: "refused", reason: "moved to 10.0.0.2:3260" });
+});
+
+test("a refusal is an event with initiator, target and reason", async () => {
+  const resolve = async () => ({
+    kind: "refused" as const,
+    reason: "notAllowed" as const,
+    message: "not this machine's",
+  });
+  const harness = new Harness({ directory: { resolve } });
+  const connection = harness.connect();
+  connection.send(loginRequest(LoginFlags.operationalToFullFeature, NAMES));
+  await connection.receive();
+  expect(harness.events).toMatchObject([
+    {
+      kind: "refused",
+      parties: { initiatorName: INITIATOR_NAME, targetName: TARGET_NAME },
+      status: 0x0202,
+      reason: "not this machine's",
+    },
+  ]);
+});
+
+test("a second connection for an open session is one too many; a TSIH of nobody's is a session that does not exist", async () => {
+  const harness = new Harness();
+  await harness.login();
+  const tsih = harness.target.sessions()[0]?.id ?? 0;
+  for (const [named, status] of [
+    [tsih, "0206"],
+    [tsih + 1, "020a"],
+  ] as const) {
+    const connection = harness.connect();
+    const word8 = [0x40, 0, 0, 1, 0, 0, named >>> 8, named & 0xff];
+    connection.send(loginRequest(LoginFlags.operationalToFullFeature, NAMES, { word8 }));
+    expect(statusOf((await connection.receive())[0])).toBe(status);
+  }
+  expect(harness.target.sessions()).toHaveLength(1);
+});
+
+test("as many sessions on a target, and on a disk with several names, as are allowed, and no more", async () => {
+  const harness = new Harness({
+    directory: {
+      resolve: async ({ targetName }) => ({
+        kind: "disk",
+        device: new MemoryDevice(4096),
+        id: targetName.slice(0, 10),
+      }),
+    },
+  });
+  const statuses: string[] = [];
+  for (let i = 0; i <= MAX_SESSIONS_PER_TARGET; i++) {
+    const connection = harness.connect();
+    const names = [`InitiatorName=${INITIATOR_NAME}`, `TargetName=${TARGET_NAME}:boot${i % 2}`];
+    const fields = { word8: [0x40, 0, 0, 0, 0, i, 0, 0] };
+    connection.send(loginRequest(LoginFlags.operationalToFullFeature, names, fields));
+    statuses.push(statusOf((await connection.receive(8))[0]));
+  }
+  expect(statuses.at(-1)).toBe("0302");
+  expect(new Set(statuses.slice(0, -1))).toEqual(new Set(["0000"]));
+});
+
+test("a login that is not done in time is an event", async () => {
+  const harness = new Harness();
+  const connection = harness.connect();
+  connection.send(loginRequest(LoginFlags.securityToOperational, [...NAMES, "AuthMethod=None"]));
+  await connection.receive();
+  await connection.connection.close("timeout");
+  expect(harness.events).toMatchObject([{ kind: "error", error: { code: "loginTimeout" } }]);
+});
+
+test("single phase: straight to full feature without a word of security, and from the security stage", async () => {
+  for (const flags of [LoginFlags.operationalToFullFeature, LoginFlags.securityToFullFeature]) {
+    const connection = new Harness().connect();
+    connection.send(
+      loginRequest(flags, [...NAMES, ...(flags === LoginFlags.securityToFullFeature ? ["AuthMethod=None"] : [])]),
+    );
+    const [reply] = await connection.receive();
+    expect(reply).toMatchObject({ flags, words: [0, 0, 0] });
+    connection.command([0x00]);
+    expect(await connection.receive()).toMatchObject([{ opcode: 0x21 }]);
+  }
+});
+
+test.each([
+  ["first", ["FirstBurstLength=65536", "MaxBurstLength=8192"]],
+  ["last", ["MaxBurstLength=8192", "FirstBurstLength=65536"]],
+])("FirstBurstLength is never said to be above MaxBurstLength, also when it comes %s", async (_, keys) => {
+  const connection = new Harness().connect();
+  connection.send(loginRequest(LoginFlags.operationalToFullFeature, [...NAMES, ...keys]));
+  expect((await connection.receive())[0]?.keys).toMatchObject({ FirstBurstLength: "8192", MaxBurstLength: "8192" });
 });

@@ -104,6 +104,9 @@ async function logInBystander(harness: Harness): Promise<TestConnection> {
   const names = [`InitiatorName=${INITIATOR_NAME}:by`, `TargetName=${BYSTANDER_TARGET}`];
   connection.send(loginRequest(LoginFlags.operationalToFullFeature, [...names, "InitialR2T=No"]));
   await connection.receive(4);
+  // A new session may begin with a unit attention.
+  connection.command([0x00]);
+  await connection.receive(4);
   return connection;
 }
 
