@@ -22,7 +22,12 @@ export class SmallInitiator {
   static async login(port: number, target: string, initiator = "iqn.2010-04.org.ipxe:x"): Promise<SmallInitiator> {
     const session = new SmallInitiator(port);
     const status = await session.sendLogin(0x87, { InitiatorName: initiator, TargetName: target });
-    if (status === 0) return session;
+    if (status === 0) {
+      // TEST UNIT READY takes the unit attention of a disk that has just come up.
+      session.#command(0x80, [0x00], 0);
+      await session.#pdu();
+      return session;
+    }
     session.socket.destroy();
     throw new Error(status.toString(16).padStart(4, "0"));
   }

@@ -61,6 +61,11 @@ export type Resolution =
       readonly writeCache?: boolean;
       /** Tell initiators to prefer whole 4 KiB writes (default 4096). */
       readonly physicalBlockBytes?: 512 | 4096;
+      /**
+       * The disk has come up anew since its initiators knew it, as after a restart of the server: what was written and not flushed may be gone.
+       * The session begins with unit attention POWER ON OCCURRED (SAM-5 §6.2). Default false.
+       */
+      readonly hasPoweredOn?: boolean;
       /** Keeps persistent reservations through power loss; without it a server's end is theirs too. */
       readonly reservations?: ReservationStore;
       /** The session is over and touches the device no more; called exactly once. */

@@ -37,6 +37,8 @@ interface OpenLogin {
 export class WorkerDirectory implements TargetDirectory {
   readonly #deps: WorkerDirectoryDeps;
   readonly #logins = new Map<string, OpenLogin>();
+  /** Machines that had a session on this thread: the first one is told that its disk has powered on. */
+  readonly #met = new Set<string>();
 
   constructor(deps: WorkerDirectoryDeps) {
     this.#deps = deps;
@@ -69,10 +71,13 @@ export class WorkerDirectory implements TargetDirectory {
     const overlay = this.#deps.overlayOf(machineId);
     if (overlay === undefined) throw new Error(`machine ${machineId}: its disk was opened for a login and is not open`);
     entry.machineId = machineId;
+    const hasPoweredOn = !this.#met.has(machineId);
+    this.#met.add(machineId);
     return {
       kind: "disk",
       device: watched(overlay, (error) => this.#deps.onDiskFailure(machineId, error)),
       id: machineId,
+      hasPoweredOn,
       reservations: this.#deps.reservationsOf(machineId),
       closed: async (counters) => {
         this.#logins.delete(id);

@@ -137,3 +137,26 @@ function methodsOf(device: MemoryDevice): BlockDevice {
     discard: (offset, length) => device.discard(offset, length),
   };
 }
+
+test("a disk that has come up anew says so to the first command, but not to INQUIRY and REPORT LUNS", async () => {
+  const harness = new Harness({ disk: { hasPoweredOn: true } });
+  const connection = await harness.login();
+  connection.command([0x12, 0, 0, 0, 36], { flags: 0xc0, expected: 36 });
+  connection.command([0xa0, 0, 0, 0, 0, 0, 0, 0, 0, 16], { flags: 0xc0, expected: 16 });
+  connection.command([0x00]);
+  connection.command([0x00]);
+  const replies = await connection.receive();
+  expect(replies.map(({ opcode }) => opcode)).toEqual([0x25, 0x25, 0x21, 0x21]);
+  // CHECK CONDITION with UNIT ATTENTION, 29h/01h; then GOOD.
+  expect(replies[2]?.header[3]).toBe(2);
+  expect(replies[2]?.data.toHex()).toBe("0012" + "70000600000000" + "0a00000000" + "290100000000");
+  expect(replies[3]?.header[3]).toBe(0);
+});
+
+test("reservations that cannot be read refuse the login, and the disk is given back", async () => {
+  const reservations = { load: async () => new Uint8Array(64), save: async () => undefined };
+  const harness = new Harness({ disk: { reservations } });
+  await expect(harness.login()).rejects.toThrow();
+  expect(harness.closed).toHaveLength(1);
+  expect(harness.events).toContainEqual(expect.objectContaining({ kind: "refused", status: 0x0300 }));
+});

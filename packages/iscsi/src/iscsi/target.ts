@@ -1,6 +1,7 @@
 import { IscsiError } from "../errors.ts";
 import { LogicalUnit, nexusName } from "../scsi/logical-unit.ts";
 import type { Nexus, UnitIdentity } from "../scsi/logical-unit.ts";
+import { SenseOf } from "../scsi/sense.ts";
 import { MAX_SESSIONS_PER_TARGET } from "../limits.ts";
 import type { LoginParties, RefusalReason, Resolution, TargetDirectory, TargetLogin } from "../directory.ts";
 import type { BufferPool } from "./buffer-pool.ts";
@@ -313,7 +314,7 @@ export class Target {
         targetPort: info.portalGroupTag,
         targetPortCount: this.portalGroups.count,
         device: disk.device,
-        unitAttentions: [],
+        unitAttentions: disk.hasPoweredOn === true ? [SenseOf.powerOn] : [],
         abortCommands: () => session.abortAll(),
         disconnect: () => void open.connection.close("reset"),
       };

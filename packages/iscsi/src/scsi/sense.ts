@@ -51,7 +51,6 @@ type SenseName =
   | "writeProtected"
   | "powerOnOrReset"
   | "powerOn"
-  | "itNexusLoss"
   | "busDeviceReset"
   | "modeParametersChanged"
   | "reservationsPreempted"
@@ -92,7 +91,6 @@ export const SenseOf: Readonly<Record<SenseName, Sense>> = {
   writeProtected: { key: SenseKey.dataProtect, code: 0x2700 },
   powerOnOrReset: { key: SenseKey.unitAttention, code: 0x2900 },
   powerOn: { key: SenseKey.unitAttention, code: 0x2901 },
-  itNexusLoss: { key: SenseKey.unitAttention, code: 0x2907 },
   busDeviceReset: { key: SenseKey.unitAttention, code: 0x2903 },
   modeParametersChanged: { key: SenseKey.unitAttention, code: 0x2a01 },
   reservationsPreempted: { key: SenseKey.unitAttention, code: 0x2a03 },
