@@ -3,6 +3,7 @@ import type { BootTracker } from "./boot-tracker.ts";
 import { type Clock, timeText } from "./clock.ts";
 import { MAX_GROWTH_POINTS, MAX_UPDATES_PER_TICK } from "./limits.ts";
 import type { LiveHub } from "./live-hub.ts";
+import { RateWindow } from "./rate-window.ts";
 import type { SessionRegistry } from "./session-registry.ts";
 
 /** How often changes of machines go out. Two a second for each machine, however many facts come in. */
@@ -17,6 +18,37 @@ export interface TotalTraffic {
   readonly writtenBytesPerSecond: number;
   readonly bytesRead: number;
   readonly bytesWritten: number;
+}
+
+/** What was read and written, and how fast. */
+class TrafficRates {
+  readonly #read: RateWindow;
+  readonly #written: RateWindow;
+
+  constructor(startMs: number) {
+    this.#read = new RateWindow(startMs);
+    this.#written = new RateWindow(startMs);
+  }
+
+  add(nowMs: number, read: number, written: number): void {
+    this.#read.put(nowMs, this.#read.total + read);
+    this.#written.put(nowMs, this.#written.total + written);
+  }
+
+  get now(): { readonly readBytesPerSecond: number; readonly writtenBytesPerSecond: number } {
+    return {
+      readBytesPerSecond: Math.round(this.#read.perSecond),
+      writtenBytesPerSecond: Math.round(this.#written.perSecond),
+    };
+  }
+
+  get bytesRead(): number {
+    return this.#read.total;
+  }
+
+  get bytesWritten(): number {
+    return this.#written.total;
+  }
 }
 
 /** What {@link LiveUpdates} works with. */
@@ -40,17 +72,16 @@ export class LiveUpdates {
   /** Machines to publish, oldest change first. */
   readonly #dirty = new Set<string>();
   readonly #dirtyDisks = new Set<string>();
-  readonly #rates = new Map<string, { read: number; written: number }>();
+  readonly #rates = new Map<string, TrafficRates>();
   readonly #growth = new Map<string, { bootId: number; points: DiskGrowth[] }>();
-  #total: TotalTraffic = { readBytesPerSecond: 0, writtenBytesPerSecond: 0, bytesRead: 0, bytesWritten: 0 };
+  readonly #total: TrafficRates;
   #cancel: () => void = () => undefined;
-  #lastMs: number;
   #ticks = 0;
   #sending: Promise<void> | undefined;
 
   constructor(deps: LiveUpdatesDeps) {
     this.#deps = deps;
-    this.#lastMs = deps.clock.now();
+    this.#total = new TrafficRates(deps.clock.now());
   }
 
   /** Starts ticking. */
@@ -84,7 +115,7 @@ export class LiveUpdates {
 
   /** Traffic of all machines together, as of the last tick. */
   get total(): TotalTraffic {
-    return this.#total;
+    return { ...this.#total.now, bytesRead: this.#total.bytesRead, bytesWritten: this.#total.bytesWritten };
   }
 
   /** How a machine's overlay grew. */
@@ -110,8 +141,6 @@ export class LiveUpdates {
   #collectTraffic(): void {
     const { clock, sessions, tracker } = this.#deps;
     const nowMs = clock.now();
-    const seconds = Math.max(0.001, (nowMs - this.#lastMs) / 1000);
-    this.#lastMs = nowMs;
     let read = 0;
     let written = 0;
     for (const machineId of new Set([...sessions.machineIds(), ...this.#rates.keys()])) {
@@ -125,31 +154,18 @@ export class LiveUpdates {
         machineRead += transfer.bytesRead;
         machineWritten += transfer.bytesWritten;
       }
-      const rates = this.#smooth(machineId, machineRead / seconds, machineWritten / seconds, open.length);
-      tracker.setTraffic(machineId, {
-        sessions: open.length,
-        readBytesPerSecond: Math.round(rates.read),
-        writtenBytesPerSecond: Math.round(rates.written),
-      });
+      const rates = this.#rates.get(machineId) ?? new TrafficRates(nowMs - TICK_MS);
+      this.#rates.set(machineId, rates);
+      rates.add(nowMs, machineRead, machineWritten);
+      const now = rates.now;
+      tracker.setTraffic(machineId, { sessions: open.length, ...now });
+      if (open.length === 0 && now.readBytesPerSecond === 0 && now.writtenBytesPerSecond === 0) {
+        this.#rates.delete(machineId);
+      }
       read += machineRead;
       written += machineWritten;
     }
-    this.#total = {
-      readBytesPerSecond: Math.round(read / seconds),
-      writtenBytesPerSecond: Math.round(written / seconds),
-      bytesRead: this.#total.bytesRead + read,
-      bytesWritten: this.#total.bytesWritten + written,
-    };
-  }
-
-  /** Averages over about the last two ticks; what falls below a byte a second is nothing. */
-  #smooth(machineId: string, read: number, written: number, sessions: number): { read: number; written: number } {
-    const before = this.#rates.get(machineId) ?? { read: 0, written: 0 };
-    const mean = (old: number, now: number): number => ((old + now) / 2 < 1 ? 0 : (old + now) / 2);
-    const rates = { read: mean(before.read, read), written: mean(before.written, written) };
-    if (sessions === 0 && rates.read === 0 && rates.written === 0) this.#rates.delete(machineId);
-    else this.#rates.set(machineId, rates);
-    return rates;
+    this.#total.add(nowMs, read, written);
   }
 
   async #send(sample: boolean): Promise<void> {

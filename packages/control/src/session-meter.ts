@@ -1,9 +1,7 @@
 import type { SessionFlow } from "@ingot/api";
 import { addBuckets, type LatencyBuckets, newSince, percentileUs } from "./latency-buckets.ts";
+import { RateWindow } from "./rate-window.ts";
 import type { SessionReport } from "./session-report.ts";
-
-/** Rates are averages over this long: steady enough to be read, and true again a few seconds after a change. */
-const RATE_WINDOW_MS = 3000;
 
 /** A command counts half for the latencies after so long. */
 const LATENCY_HALF_LIFE_MS = 20_000;
@@ -94,43 +92,35 @@ export class SessionMeter {
   }
 }
 
-/** What had been done by a moment. */
-interface Point {
-  readonly atMs: number;
-  readonly bytes: number;
-  readonly commands: number;
-}
-
 /** Rates and latencies of one direction. */
 class FlowMeter {
-  /** Oldest first: the last one before the window began, and those in it. */
-  #points: Point[] = [];
-  #latency: number[] = [];
+  readonly #bytes: RateWindow;
+  readonly #commands: RateWindow;
+  readonly #latency: number[] = [];
 
   constructor(startedMs: number) {
-    this.#points.push({ atMs: startedMs, bytes: 0, commands: 0 });
+    this.#bytes = new RateWindow(startedMs);
+    this.#commands = new RateWindow(startedMs);
   }
 
-  take(point: Point, latency: LatencyBuckets, elapsedMs: number): void {
-    this.#points.push(point);
-    const first = this.#points.findLastIndex(({ atMs }) => atMs <= point.atMs - RATE_WINDOW_MS);
-    if (first > 0) this.#points.splice(0, first);
+  take(
+    now: { readonly atMs: number; readonly bytes: number; readonly commands: number },
+    latency: LatencyBuckets,
+    elapsedMs: number,
+  ): void {
+    this.#bytes.put(now.atMs, now.bytes);
+    this.#commands.put(now.atMs, now.commands);
     const kept = 0.5 ** (elapsedMs / LATENCY_HALF_LIFE_MS);
     for (const [index, count] of this.#latency.entries()) this.#latency[index] = count * kept;
     addBuckets(this.#latency, latency);
   }
 
   flow(): SessionFlow {
-    const first = this.#points[0];
-    const last = this.#points.at(-1) ?? first;
-    const seconds = first === undefined || last === undefined ? 0 : (last.atMs - first.atMs) / 1000;
-    // Two reports of one moment show no rate; the next one will.
-    const perSecond = (now = 0, then = 0): number => (seconds > 0 ? Math.max(0, now - then) / seconds : 0);
     return {
-      bytes: last?.bytes ?? 0,
-      commands: last?.commands ?? 0,
-      bytesPerSecond: Math.round(perSecond(last?.bytes, first?.bytes)),
-      commandsPerSecond: Math.round(perSecond(last?.commands, first?.commands) * 10) / 10,
+      bytes: this.#bytes.total,
+      commands: this.#commands.total,
+      bytesPerSecond: Math.round(this.#bytes.perSecond),
+      commandsPerSecond: Math.round(this.#commands.perSecond * 10) / 10,
       p50Us: percentileUs(this.#latency, 0.5),
       p99Us: percentileUs(this.#latency, 0.99),
     };

@@ -48,7 +48,9 @@ export function SessionTable({ sessions, sort, onSort }: TableProps): ReactEleme
               Written
             </Head>
             <Head by="latency" {...{ sort, onSort }}>
-              Latency<span className="session-head-more">, half and 99 of 100</span>
+              <span>
+                Latency<span className="session-head-more">, half and 99 of 100</span>
+              </span>
             </Head>
             <Head by="failed" {...{ sort, onSort }}>
               Failed
