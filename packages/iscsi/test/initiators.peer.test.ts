@@ -6,7 +6,6 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TargetServer } from "@ingot/iscsi";
 import type { BlockDevice, IscsiEvent } from "@ingot/iscsi";
-import { runConformance } from "./conformance-run.ts";
 import { MemoryDevice } from "./memory-device.ts";
 import { finish, havePrograms } from "./peers.ts";
 import { RawFileDevice } from "./raw-file-device.ts";
@@ -196,48 +195,6 @@ describe.runIf(havePrograms("iscsi-ls", "iscsi-inq", "iscsi-perf", "iscsi-test-c
       ]);
       qemu.kill("SIGKILL");
       await expect.poll(() => server.sessions()).toEqual([]);
-    });
-
-    test("a fast part of libiscsi's conformance suite", async () => {
-      const tests = [
-        "Read10.Simple",
-        "Read10.BeyondEol",
-        "Read16.Simple",
-        "Write10.Simple",
-        "Write16.BeyondEol",
-        "Write10.WriteProtect",
-        "Inquiry.Standard",
-        "Inquiry.BlockLimits",
-        "Inquiry.MandatoryVPDSBC",
-        "Inquiry.SupportedVPD",
-        "ReadCapacity16.Simple",
-        "Mandatory.MandatorySBC",
-        "ModeSense6.AllPages",
-        "ModeSense6.Control-SWP",
-        "Unmap.Simple",
-        "Unmap.ZeroBlocks",
-        "WriteSame16.Unmap",
-        "GetLBAStatus.UnmapSingle",
-        "CompareAndWrite.Simple",
-        "ProutReserve.OwnershipEA",
-        "ProutReserve.AccessWERO",
-        "ProutPreempt.RemoveRegistration",
-        "Reserve6.2Initiators",
-        "ReportSupportedOpcodes.OneCommand",
-        "iSCSIResiduals.Read10Residuals",
-        "iSCSIResiduals.Write10Residuals",
-        "iSCSITMF.AbortTaskSimpleAsync",
-        "iSCSIdatasn.iSCSIDataSnInvalid",
-        "iSCSIcmdsn.iSCSICmdSnTooHigh",
-        "MultipathIO.Reset",
-      ];
-      const results = await runConformance(tests);
-      expect(
-        results
-          .filter(({ outcome }) => outcome !== "pass")
-          .map(({ test: name, outcome, output }) => ({ name, outcome, output })),
-      ).toEqual([]);
-      expect(results).toHaveLength(tests.length);
     });
   },
 );

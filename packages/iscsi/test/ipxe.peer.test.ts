@@ -51,7 +51,7 @@ describe.runIf(havePrograms("qemu-system-x86_64"))("iPXE", () => {
       },
       directory: {
         credentials: async () => chap,
-        resolve: async () => ({ kind: "disk", device, id: "bios" }),
+        resolve: async () => ({ kind: "disk", device, id: "bios", hasPoweredOn: true }),
         list: async () => [],
       },
     });
