@@ -42,6 +42,8 @@ export class TargetHost {
   readonly #target: Target;
   /** Every connection whose disk may still be in use. */
   readonly #connections = new Set<Connection>();
+  /** Those of them that were not logged in when it was last asked. */
+  readonly #inLogin = new Set<Connection>();
   readonly #pingTimer: NodeJS.Timeout;
   #taken = 0;
   #dropped = 0;
@@ -87,11 +89,11 @@ export class TargetHost {
 
   /** Serves a connection from its first byte on; `received` are bytes that were read from it already. */
   accept(socket: Socket, addresses: ConnectionAddresses, received?: Uint8Array): void {
-    const inLogin = [...this.#connections].filter((connection) => !connection.isLoggedIn).length;
+    for (const each of this.#inLogin) if (each.isLoggedIn) this.#inLogin.delete(each);
     if (
       this.#closing !== undefined ||
       this.#connections.size >= MAX_CONNECTIONS ||
-      inLogin >= MAX_CONNECTIONS_IN_LOGIN
+      this.#inLogin.size >= MAX_CONNECTIONS_IN_LOGIN
     ) {
       this.#dropped++;
       socket.destroy();
@@ -101,6 +103,7 @@ export class TargetHost {
     const { peerAddress, portal } = addresses;
     const connection = new Connection(this.#target, new SocketTransport(socket), { peerAddress, portal });
     this.#connections.add(connection);
+    this.#inLogin.add(connection);
     const loginTimer = setTimeout(() => {
       if (!connection.isLoggedIn) void connection.close("timeout");
     }, LOGIN_TIMEOUT_MS);
@@ -109,6 +112,7 @@ export class TargetHost {
     socket.on("error", () => undefined);
     socket.on("close", () => {
       clearTimeout(loginTimer);
+      this.#inLogin.delete(connection);
       // Until then `close` has to find it.
       void connection.close("disconnected").finally(() => this.#connections.delete(connection));
     });

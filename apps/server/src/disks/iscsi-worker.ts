@@ -22,6 +22,9 @@ import { WorkerSessions } from "./worker-sessions.ts";
 /** Often enough for a console that shows rates. */
 const REPORT_MS = 1000;
 
+/** However many logins fail, their number is told no more often. */
+const COUNTERS_MS = 20;
+
 /** A broken disk fails thousands of reads. */
 const DISK_FAILURE_MS = 1000;
 
@@ -113,6 +116,14 @@ const sessions = new WorkerSessions(settings.number, nextId, (session) => direct
 function onEvent(event: IscsiEvent): void {
   sessions.note(event);
   tell({ kind: "event", event: "error" in event ? { ...event, error: carryError(event.error) } : event });
+  countersTimer ??= setTimeout(tellCounters, COUNTERS_MS);
+}
+
+let countersTimer: NodeJS.Timeout | undefined;
+function tellCounters(): void {
+  clearTimeout(countersTimer);
+  countersTimer = undefined;
+  tell({ kind: "counters", counters: host.counters });
 }
 
 let portals: readonly Portal[] = [];
@@ -120,7 +131,8 @@ const host = new TargetHost({ directory, onEvent, reachableAt: () => portals });
 
 function report(): void {
   recorders.tick();
-  tell({ kind: "report", report: { ...sessions.take(host.sessions()), counters: host.counters } });
+  tell({ kind: "report", report: sessions.take(host.sessions()) });
+  tellCounters();
 }
 
 // What was posted before this line waits.

@@ -54,6 +54,8 @@ export class IscsiWorkers implements DiskService {
   #turn = 0;
   #ends: number[] = [];
   #isClosing = false;
+  /** Everything is stored: threads end because they are told to. */
+  #isOver = false;
 
   private constructor(options: IscsiWorkersOptions) {
     this.#options = options;
@@ -100,10 +102,10 @@ export class IscsiWorkers implements DiskService {
     return this.#served.flatMap(({ report }) => report?.sessions ?? []);
   }
 
-  /** What came in since the start, as of about a second ago. */
+  /** What came in since the start, but for what a thread has not told yet: that of a few milliseconds. */
   get counters(): TargetCounters {
     const atTheDoor = this.#acceptor?.counters.droppedConnections ?? 0;
-    const sum = this.#served.reduce((before, { report }) => added(before, report?.counters ?? ZERO), this.#past);
+    const sum = this.#served.reduce((before, { counters }) => added(before, counters ?? ZERO), this.#past);
     return { ...sum, droppedConnections: sum.droppedConnections + atTheDoor };
   }
 
@@ -124,6 +126,7 @@ export class IscsiWorkers implements DiskService {
   async close(): Promise<void> {
     await this.closeSessions();
     const closed = await Promise.allSettled(this.#threads().map(({ link }) => link.ask("closeDisks", {})));
+    this.#isOver = true;
     await Promise.all(this.#threads().map((thread) => thread.terminate()));
     const failed = closed.find((result) => result.status === "rejected" && !isEnded(result.reason));
     if (failed?.status === "rejected") throw failed.reason;
@@ -151,8 +154,13 @@ export class IscsiWorkers implements DiskService {
   /** Puts a new thread in the place of one that has ended. */
   #replace(index: number, error: Error): void {
     const ended = this.#served[index];
-    if (ended === undefined || this.#isClosing || this.#service === undefined) return;
-    this.#past = added(this.#past, ended.report?.counters ?? ZERO);
+    if (ended === undefined || this.#isOver || this.#service === undefined) return;
+    if (this.#isClosing) {
+      // Nobody will come any more, but whoever reads the log has to know that it was no orderly end.
+      this.#service.onWorkerEnd(error);
+      return;
+    }
+    this.#past = added(this.#past, ended.counters ?? ZERO);
     const nowMs = performance.now();
     this.#ends = [...this.#ends.filter((endMs) => nowMs - endMs < ENDS_WITHIN_MS), nowMs];
     if (this.#ends.length > MAX_ENDS) {

@@ -8,7 +8,7 @@ import {
 } from "@ingot/control";
 import type { SessionReport } from "@ingot/control";
 import type { Replica } from "@ingot/disks";
-import type { IscsiEvent, RefusalReason, SessionCounters } from "@ingot/iscsi";
+import type { IscsiEvent, RefusalReason, SessionCounters, TargetCounters } from "@ingot/iscsi";
 import type { BootRecordings } from "./boot-recordings.ts";
 import type { Replicas } from "./replicas.ts";
 import type { TaskHandlers } from "./thread-link.ts";
@@ -23,7 +23,7 @@ import {
 import { WorkerThread } from "./worker-thread.ts";
 
 /** What the control plane does for iSCSI. */
-export interface DiskLogins {
+interface DiskLogins {
   credentialsOf(target: string): Promise<{ readonly chap?: { user: string; secret: string } | undefined }>;
   login(login: DiskLogin): Promise<LoggedIn<OpenDisk>>;
   list(query: {
@@ -72,6 +72,7 @@ export class ServedThread {
   readonly #logins = new Map<string, OpenLogin>();
   readonly #replicas = new Map<string, { readonly replica: Replica; readonly release: () => Promise<void> }>();
   #report: WorkerReport | undefined;
+  #counters: TargetCounters | undefined;
   #over = false;
 
   constructor(settings: WorkerSettings, deps: ServedThreadDeps) {
@@ -86,6 +87,11 @@ export class ServedThread {
   /** What it said last. */
   get report(): WorkerReport | undefined {
     return this.#report;
+  }
+
+  /** What came in to it, as it said last. */
+  get counters(): TargetCounters | undefined {
+    return this.#counters;
   }
 
   #tasks(): TaskHandlers<MainTasks> {
@@ -178,6 +184,9 @@ export class ServedThread {
         return;
       case "bootRecorded":
         void this.#deps.recordings.finish(message.recording);
+        return;
+      case "counters":
+        this.#counters = message.counters;
         return;
       case "report": {
         const { report } = message;

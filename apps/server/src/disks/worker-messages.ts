@@ -96,7 +96,6 @@ export interface WorkerReport {
   readonly sessions: readonly SessionReport[];
   /** The last figures of those that ended since the report before. */
   readonly ended: readonly SessionReport[];
-  readonly counters: TargetCounters;
 }
 
 /** What the main thread tells a worker. */
@@ -109,6 +108,8 @@ export type ToWorker =
 export type ToMain =
   | { readonly kind: "ready" }
   | { readonly kind: "report"; readonly report: WorkerReport }
+  /** What came in since the thread began; soon after it came. */
+  | { readonly kind: "counters"; readonly counters: TargetCounters }
   /** For the log; an error in it is a `CarriedError`. */
   | { readonly kind: "event"; readonly event: IscsiEvent }
   | { readonly kind: "bootRecorded"; readonly recording: BootRecording }
