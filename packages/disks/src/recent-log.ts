@@ -17,7 +17,7 @@ const LANES = [0, 1] as const;
 
 /**
  * The states that changed since the map was last saved, for the case that the process ends and the operating system
- * does not (docs/formats/overlay.md, "Recent changes"): written before the change is acknowledged, never synced.
+ * does not (docs/formats/overlay.md, "Bytes of `recent`"): written before the change is acknowledged, never synced.
  *
  * Two lanes take turns, so that one can be dropped whole once a record of the map covers it.
  */
@@ -29,7 +29,10 @@ export class RecentLog {
   readonly #coveredBy: [number, number] = [0, 0];
   #entryCount = 0;
   #headerCrc = 0;
-  /** What was written to the lane's last page; replaced with the page, since a write may still read from it. */
+  /**
+   * What the lane's last page holds. Writes to the page read from here when their turn comes, so that a late one of the whole page
+   * does not undo an earlier one of a single entry; the next page gets another buffer.
+   */
   #page = new DataView(new ArrayBuffer(PAGE_BYTES));
   /** While the lane's header is not written: entries wait for it. */
   #beginning: Promise<void> | undefined;
