@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { addBuckets, bucketEndUs, estimateSumUs, newSince, percentileUs } from "./latency-buckets.ts";
+import { addNew, hasNew, bucketEndUs, estimateSumUs, percentileUs, scaleBuckets } from "./latency-buckets.ts";
 
 /** Counts times as the disk service does. */
 function bucketsOf(timesUs: readonly number[], length = 24): number[] {
@@ -66,10 +66,18 @@ it("ends a bucket where the next one begins", () => {
   expect([0, 1, 9].map(bucketEndUs)).toEqual([2, 4, 1024]);
 });
 
-it("tells what is new, also where a histogram began anew or grew longer", () => {
-  expect(newSince([1, 5, 3], [1, 2])).toEqual([0, 3, 3]);
-  expect(newSince([1, 0], [4, 0])).toEqual([0, 0]);
+it("adds what is new, also where a histogram began anew or grew longer", () => {
   const sum = [1];
-  addBuckets(sum, [1, 2, 3]);
-  expect(sum).toEqual([2, 2, 3]);
+  expect([hasNew([1, 5], [1]), hasNew([1, 5], [1, 5]), hasNew([], [])]).toEqual([true, false, false]);
+  addNew(sum, [1, 5, 3], [1, 2]);
+  expect(sum).toEqual([1, 3, 3]);
+  addNew(sum, [1, 0], [4, 0]);
+  expect(sum).toEqual([1, 3, 3]);
+});
+
+it("weighs before it says that there were too few", () => {
+  const buckets = [0, 0, 8];
+  expect(percentileUs(buckets, 0.5, 0.01)).toBeUndefined();
+  scaleBuckets(buckets, 0.5);
+  expect(buckets).toEqual([0, 0, 4]);
 });

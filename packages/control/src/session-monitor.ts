@@ -2,9 +2,9 @@ import type { Session } from "@ingot/api";
 import type { Clock } from "./clock.ts";
 import { MAX_SESSION_UPDATES } from "./limits.ts";
 import type { LiveHub } from "./live-hub.ts";
-import { addTotals, SessionMeter, type TrafficTotals, zeroTotals } from "./session-meter.ts";
+import { addTotals, type CommandTotals, SessionMeter, type TrafficTotals, zeroTotals } from "./session-meter.ts";
 import type { SessionReport } from "./session-report.ts";
-import { factsOf, figuresOf, readMachineWords } from "./session-view.ts";
+import { factsOf, figuresOf, isSame, readMachineWords, type SessionFigures } from "./session-view.ts";
 import type { Database } from "./tables.ts";
 
 /** How often changed sessions go out to the streams, at most. */
@@ -29,7 +29,7 @@ export interface MachineTotals {
   readonly machineName: string;
   /** Open now. */
   readonly sessions: number;
-  readonly totals: Readonly<TrafficTotals>;
+  readonly totals: Readonly<CommandTotals>;
 }
 
 interface Watched {
@@ -37,7 +37,7 @@ interface Watched {
   readonly meter: SessionMeter;
   report: SessionReport;
   /** What the streams were told last, to see whether there is news. */
-  told: string;
+  told: SessionFigures | undefined;
 }
 
 /**
@@ -51,8 +51,8 @@ export class SessionMonitor {
   readonly #onError: (error: unknown) => void;
   /** By id, in the order in which they were first reported. */
   readonly #watched = new Map<string, Watched>();
-  readonly #totals = zeroTotals();
-  readonly #totalsOf = new Map<string, TrafficTotals>();
+  readonly #totals: TrafficTotals = { ...zeroTotals(), readLatency: [], writeLatency: [] };
+  readonly #totalsOf = new Map<string, CommandTotals>();
   /** Sessions with news, oldest news first. */
   readonly #dirty = new Set<string>();
   #ended: string[] = [];
@@ -165,11 +165,11 @@ export class SessionMonitor {
     let watched = this.#watched.get(report.id);
     if (watched === undefined) {
       this.#places += 1;
-      watched = { place: this.#places, meter: new SessionMeter(report.startedMs), report, told: "" };
+      watched = { place: this.#places, meter: new SessionMeter(report.startedMs), report, told: undefined };
       this.#watched.set(report.id, watched);
     }
     watched.report = report;
-    const done = watched.meter.take(report, nowMs);
+    const done = watched.meter.take(report, nowMs, this.#totals);
     addTotals(this.#totals, done);
     if (report.machineId !== undefined) {
       const totals = this.#totalsOf.get(report.machineId) ?? zeroTotals();
@@ -188,9 +188,9 @@ export class SessionMonitor {
     if (this.#sending !== undefined || nowMs - this.#sentMs < SESSION_UPDATES_MS) return;
     this.#sentMs = nowMs;
     for (const [id, watched] of this.#watched) {
-      const text = JSON.stringify(figuresOf(watched.report, watched.meter));
-      if (text === watched.told) continue;
-      watched.told = text;
+      const figures = figuresOf(watched.report, watched.meter);
+      if (watched.told !== undefined && isSame(figures, watched.told)) continue;
+      watched.told = figures;
       this.#dirty.add(id);
     }
     const changed: Watched[] = [];

@@ -1,4 +1,4 @@
-import type { Session } from "@ingot/api";
+import type { Session, SessionFlow } from "@ingot/api";
 import { timeText } from "./clock.ts";
 import type { SessionMeter } from "./session-meter.ts";
 import type { SessionReport } from "./session-report.ts";
@@ -26,6 +26,29 @@ export function figuresOf(report: SessionReport, meter: SessionMeter): SessionFi
     openCommands: report.openCommands,
     queuedBytes: report.queuedOutputBytes,
   };
+}
+
+/** Whether two figures of one session say the same. */
+export function isSame(a: SessionFigures, b: SessionFigures): boolean {
+  return (
+    a.otherCommands === b.otherCommands &&
+    a.failedCommands === b.failedCommands &&
+    a.openCommands === b.openCommands &&
+    a.queuedBytes === b.queuedBytes &&
+    isSameFlow(a.read, b.read) &&
+    isSameFlow(a.write, b.write)
+  );
+}
+
+function isSameFlow(a: SessionFlow, b: SessionFlow): boolean {
+  return (
+    a.commands === b.commands &&
+    a.bytes === b.bytes &&
+    a.bytesPerSecond === b.bytesPerSecond &&
+    a.commandsPerSecond === b.commandsPerSecond &&
+    a.p50Us === b.p50Us &&
+    a.p99Us === b.p99Us
+  );
 }
 
 /** What stays the same while a session lives. */
