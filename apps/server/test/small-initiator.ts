@@ -72,6 +72,12 @@ export class SmallInitiator {
     await this.#good();
   }
 
+  /** Any command that takes data, all of it immediate. */
+  async send(cdb: readonly number[], bytes: Uint8Array): Promise<void> {
+    this.#command(0xa0, cdb, bytes.length, bytes);
+    await this.#good();
+  }
+
   /** SYNCHRONIZE CACHE(10). */
   async flush(): Promise<void> {
     this.#command(0x80, [0x35], 0);
