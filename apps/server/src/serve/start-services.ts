@@ -103,10 +103,10 @@ async function startApi(
   api: (request: Request) => Response | Promise<Response>,
 ): Promise<string> {
   const { address, port } = context.config.http;
-  const { control } = context.library;
+  const { control, replicas } = context.library;
   const mainThread = new EventLoopDelay();
   context.opened.defer(() => mainThread.close());
-  const metrics = new Metrics({ control, board: context.board, replicas: () => [], mainThread });
+  const metrics = new Metrics({ control, board: context.board, replicas: () => replicas.stats(), mainThread });
   const onError = (error: unknown): void => context.log.error({ err: error }, "console and API");
   const metricsApp = createMetricsApp({
     read: (query) => metrics.read(query),
