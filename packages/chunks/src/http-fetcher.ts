@@ -17,7 +17,7 @@ export interface HttpAnswer {
   readonly contentRange: string | undefined;
 }
 
-/** One GET request. Rejects when there is no whole answer; MUST reject soon after the signal. */
+/** One GET request. Rejects when there is no whole answer, with a `ChunkError` where another try cannot help; MUST reject soon after the signal. */
 export interface HttpGetter {
   get(path: string, wish: HttpWish): Promise<HttpAnswer>;
 }
@@ -54,7 +54,7 @@ export class HttpFetcher {
     this.#retries = retries;
   }
 
-  /** The whole file, or `undefined` when it is not there. Throws `ChunkError` `io`, or the signal's reason. */
+  /** The whole file, or `undefined` when it is not there. Throws `ChunkError` `io` or `too-large`, or the signal's reason. */
   async read(path: string, maxBytes: number, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const answer = await this.#get(path, { maxBytes, signal });
     if (answer === undefined || answer.status === 200) return answer?.bytes;
@@ -63,7 +63,7 @@ export class HttpFetcher {
 
   /**
    * Exactly `length` bytes at `offset` of a file of at most `maxFileBytes`, or `undefined` when the file is not there.
-   * Throws `ChunkError` `io` or `damaged` (the file is shorter), or the signal's reason.
+   * Throws `ChunkError` `io`, `too-large` or `damaged` (the file is shorter), or the signal's reason.
    */
   async readRange(
     path: string,
@@ -104,6 +104,8 @@ export class HttpFetcher {
         failure = this.#refused(path, answer.status);
       } catch (error) {
         wish.signal.throwIfAborted();
+        if (error instanceof ChunkError)
+          throw new ChunkError(error.code, `${this.#base}${path}: ${error.message}`, { path });
         failure = error;
       }
       if (attempt >= attempts) throw this.#gaveUp(path, attempt, failure);

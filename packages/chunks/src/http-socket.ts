@@ -1,5 +1,6 @@
 import http from "node:http";
 import https from "node:https";
+import { ChunkError } from "./errors.ts";
 import type { HttpAnswer, HttpGetter, HttpWish } from "./http-fetcher.ts";
 
 /** A body that is not read, so that the connection can be used again, is at most this long. */
@@ -87,7 +88,7 @@ async function readBody(response: http.IncomingMessage, maxBytes: number): Promi
   }
   if (announced > limit) {
     response.destroy();
-    throw new Error(`the answer has ${announced} bytes, expected at most ${limit}`);
+    throw tooLong(`the answer has ${announced} bytes, expected at most ${limit}`);
   }
   // The announced length is within the limit; an answer in chunked coding grows up to it.
   let bytes = new Uint8Array(announced);
@@ -96,7 +97,7 @@ async function readBody(response: http.IncomingMessage, maxBytes: number): Promi
     const end = filled + part.length;
     if (end > limit) {
       response.destroy();
-      throw new Error(`the answer is longer than ${limit} bytes`);
+      throw tooLong(`the answer is longer than ${limit} bytes`);
     }
     if (end > bytes.length) {
       const larger = new Uint8Array(Math.min(limit, Math.max(end, bytes.length * 2)));
@@ -108,4 +109,8 @@ async function readBody(response: http.IncomingMessage, maxBytes: number): Promi
   }
   if (filled < announced) throw new Error(`the answer ended after ${filled} of ${announced} bytes`);
   return bytes.length === filled ? bytes : bytes.slice(0, filled);
+}
+
+function tooLong(message: string): ChunkError {
+  return new ChunkError("too-large", message);
 }

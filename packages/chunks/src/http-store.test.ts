@@ -1,13 +1,14 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, it, onTestFinished } from "vitest";
+import { afterAll, expect, it, onTestFinished } from "vitest";
 import { parseDigest } from "./digest.ts";
 import type { Digest } from "./digest.ts";
 import { DirectoryStore } from "./directory-store.ts";
 import type { ChunkExtent } from "./extent.ts";
 import { HttpStore } from "./http-store.ts";
 import type { HttpStoreOptions } from "./http-store.ts";
+import { CodecPool } from "./pool-worker.ts";
 import { packPath } from "./store-core.ts";
 import { makeImage, readBack, sourceOf } from "./testing/index.ts";
 import { startStoreServer } from "./testing/server.ts";
@@ -16,10 +17,14 @@ import type { StoreServer, StoreServerOptions } from "./testing/server.ts";
 const MIB = 2 ** 20;
 const UNKNOWN = parseDigest("ab".repeat(32));
 const IMAGE = makeImage([
-  { kind: "compressible", bytes: 3 * MIB },
+  { kind: "compressible", bytes: MIB },
   { kind: "zero", bytes: MIB },
-  { kind: "random", bytes: 4 * MIB },
+  { kind: "random", bytes: 2 * MIB },
 ]);
+
+/** Threads take their time to start: all stores of all tests share one. */
+const pool = new CodecPool(1);
+afterAll(() => pool.close());
 
 interface Served {
   readonly directory: string;
@@ -34,7 +39,7 @@ interface Served {
 async function serve(intercept?: StoreServerOptions["intercept"]): Promise<Served> {
   const directory = await mkdtemp(join(tmpdir(), "ingot-http-"));
   onTestFinished(() => rm(directory, { recursive: true }));
-  const local = await DirectoryStore.open(directory, { threads: 1, cacheBytes: 0 });
+  const local = await DirectoryStore.open(directory, { pool, cacheBytes: 0 });
   onTestFinished(() => local.close());
   const { manifestId: id } = await local.importImage(sourceOf(IMAGE));
   const { extents } = await local.readManifest(id);
@@ -42,7 +47,7 @@ async function serve(intercept?: StoreServerOptions["intercept"]): Promise<Serve
   const server = await startStoreServer(directory, intercept === undefined ? {} : { intercept });
   onTestFinished(() => server.close());
   const open = async (options: HttpStoreOptions = {}): Promise<HttpStore> => {
-    const store = await HttpStore.open(server.url, { threads: 1, wait: async () => undefined, ...options });
+    const store = await HttpStore.open(server.url, { pool, wait: async () => undefined, ...options });
     onTestFinished(() => store.close());
     return store;
   };
@@ -85,13 +90,15 @@ it("knows no chunk and no manifest that the server lacks, and finds those added 
 });
 
 it("finds chunks that a prune moved to another pack", async () => {
-  const { local, open, id } = await serve();
-  const small = makeImage([{ kind: "random", bytes: 4 * MIB }]);
+  const { local, open, id, chunks } = await serve();
+  const small = makeImage([{ kind: "compressible", bytes: MIB }]);
   const store = await open();
   const { manifestId } = await local.importImage(sourceOf(small));
+  const { digest } = at(chunks, 0);
+  const before = local.packOf(digest);
   await local.prune([id, manifestId]);
-  await local.removeManifest(id);
   await local.prune([manifestId]);
+  expect(local.packOf(digest)).not.toBe(before);
   expect(Buffer.compare(await readBack(store, manifestId), small)).toBe(0);
 });
 
@@ -162,16 +169,16 @@ it("does not try again what will not pass", async () => {
 });
 
 it.each([
-  ["another range", { "content-range": "bytes 0-9/4000" }, "0123456789"],
-  ["no range said", {}, "0123456789"],
-  ["more than was asked for", {}, "x".repeat(5 * MIB)],
-])("takes no bytes from a server that answers with %s", async (_, headers, body) => {
+  ["another range", { "content-range": "bytes 0-9/4000" }, "0123456789", "io"],
+  ["no range said", {}, "0123456789", "io"],
+  ["more than a pack can have", {}, "x".repeat(5 * MIB), "too-large"],
+])("takes no bytes from a server that answers with %s", async (_, headers, body, code) => {
   const { open, chunks } = await serve(({ range }, response) => {
     if (range !== undefined) response.writeHead(206, headers).end(body);
     return range !== undefined;
   });
-  const store = await open({ attempts: 1 });
-  await expect(store.readChunk(at(chunks, 0).digest)).rejects.toMatchObject({ code: "io" });
+  const store = await open();
+  await expect(store.readChunk(at(chunks, 0).digest)).rejects.toMatchObject({ code });
 });
 
 it("reads from a server that knows no ranges", async () => {
@@ -181,7 +188,9 @@ it("reads from a server that knows no ranges", async () => {
     return true;
   });
   const store = await served.open();
-  expect(Buffer.compare(await readBack(store, served.id), IMAGE)).toBe(0);
+  for (const { digest, offset, length } of [at(served.chunks, 0), at(served.chunks, 5)]) {
+    expect(Buffer.compare(await store.readChunk(digest), IMAGE.subarray(offset, offset + length))).toBe(0);
+  }
 });
 
 it("a reader that leaves ends the request, unless another waits for the same chunk", async () => {
@@ -223,6 +232,17 @@ it("close ends what is under way, and nothing is read after it", async () => {
   await reading;
   await expect(store.readChunk(digest)).rejects.toMatchObject({ code: "closed" });
   await store.close();
+});
+
+it.each([
+  ["very long", "x".repeat(300_000)],
+  ["full of segments", Array.from({ length: 65 }, (_, i) => `${i}`.padStart(64, "0")).join(".index\n") + ".index"],
+])("refuses a list of the index that is %s", async (_, list) => {
+  const { open } = await serve(({ path }, response) => {
+    if (path === "/index/") response.writeHead(200).end(list);
+    return path === "/index/";
+  });
+  await expect(open()).rejects.toMatchObject({ code: "too-large" });
 });
 
 it("a server that is not there, or that is no store, is an error", async () => {

@@ -81,8 +81,21 @@ test("a machine that never stops reading is not booting all that time", () => {
   expect(nowMs).toBe(LONGEST_BOOT_MS);
 });
 
+test("whoever reads the whole image copies it", () => {
+  for (const [chunkCount, readCount, state] of [
+    [100, 75, "ended"],
+    [100, 76, "no-boot"],
+    [60, 60, "ended"],
+  ] as const) {
+    const recorder = new BootTraceRecorder(plainPlaces(chunkCount), 0);
+    recorder.noteRead(0, readCount * 65_536);
+    recorder.end();
+    expect(recorder.state).toBe(state);
+  }
+});
+
 test("a recording is full at some time", () => {
-  const recorder = new BootTraceRecorder(plainPlaces(MAX_TRACE_CHUNKS + 10), 0);
+  const recorder = new BootTraceRecorder(plainPlaces(MAX_TRACE_CHUNKS * 2), 0);
   recorder.noteRead(0, (MAX_TRACE_CHUNKS + 5) * 65_536);
   expect(recorder.state).toBe("ended");
   expect(recorder.chunks.length).toBe(MAX_TRACE_CHUNKS);

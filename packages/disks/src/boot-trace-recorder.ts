@@ -6,6 +6,9 @@ export const QUIET_MS = 30_000;
 export const LONGEST_BOOT_MS = 600_000;
 /** The first sector is read within so many reads by every firmware: iPXE looks for an ISO file system first. */
 const FIRST_READS = 8;
+/** Whoever reads more than this part of an image copies it. Small images are excepted: of those a boot may read everything. */
+const MOST_OF_IMAGE = 3 / 4;
+const SMALL_IMAGE_CHUNKS = 64;
 
 /** Where the chunks of an image are. */
 export interface ChunkPlaces {
@@ -92,7 +95,9 @@ export class BootTraceRecorder {
   /** The boot is over: the machine says so, or the clock. */
   end(): void {
     if (this.#state !== "recording") return;
-    this.#state = this.#hasStart && this.#count > 0 ? "ended" : "no-boot";
+    const { chunkCount } = this.#places;
+    const isCopy = chunkCount > SMALL_IMAGE_CHUNKS && this.#count > chunkCount * MOST_OF_IMAGE;
+    this.#state = this.#hasStart && this.#count > 0 && !isCopy ? "ended" : "no-boot";
   }
 
   #lookForStart(offset: number): void {
