@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { ConformanceResult, Outcome } from "./conformance-run.ts";
+import type { Outcome } from "./conformance-run.ts";
 
 /** The generated page. */
 export const CONFORMANCE_PAGE: string = join(import.meta.dirname, "..", "docs", "iscsi-conformance.md");
@@ -46,24 +46,20 @@ const SKIP_REASONS: readonly (readonly [readonly string[], string])[] = [
   ],
 ];
 
-/** Results of one target by the name of its column. */
-export type Columns = Readonly<Record<string, readonly ConformanceResult[]>>;
+/** Outcomes by test for each target, by the name of its column. */
+export type Columns = Readonly<Record<string, ReadonlyMap<string, string>>>;
 
 /** docs/iscsi-conformance.md. */
 export function renderConformancePage(columns: Columns): string {
   const names = Object.keys(columns);
-  const tests = columns[names[0] ?? ""]?.map(({ test }) => test) ?? [];
-  const outcomeOf = (name: string, test: string): string =>
-    columns[name]?.find((result) => result.test === test)?.outcome ?? "";
+  const tests = [...(columns[names[0] ?? ""]?.keys() ?? [])].toSorted();
+  const outcomeOf = (name: string, test: string): string => columns[name]?.get(test) ?? "";
   const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |\n`;
   const counts = (["pass", "skip", "fail"] as const).map((outcome) =>
     row([outcome, ...names.map((name) => String(countOf(columns[name], outcome)))]),
   );
-  const skipped = new Set(
-    names
-      .filter((name) => name !== "tgt")
-      .flatMap((name) => columns[name]?.filter(({ outcome }) => outcome === "skip").map(({ test }) => test) ?? []),
-  );
+  const ours = names.filter((name) => name !== "tgt");
+  const skipped = new Set(tests.filter((test) => ours.some((name) => outcomeOf(name, test) === "skip")));
   return [
     HEAD,
     row(["", ...names]),
@@ -91,12 +87,12 @@ Three tests get a disk that suits them: \`GetLBAStatus.UnmapSingle\` one with ph
 another), \`ReadOnly.ReadOnlySBC\` a write-protected one, and \`Sanitize.Reset\` one that writes 7 MB/s (it looks five seconds later whether the SANITIZE is still
 running). The tests of multipath use two portals.
 
-This page is made by \`node test/conformance.ts --update\`. \`test/conformance.peer.test.ts\` runs all tests against the persistent overlay, and some against the others, and compares.
+This page is made by \`node test/conformance.ts --update\` (with names of tests or of a target only those are run again). \`test/conformance.peer.test.ts\` runs all tests against the persistent overlay, and some against the others, and compares.
 
 `;
 
-function countOf(results: readonly ConformanceResult[] | undefined, outcome: Outcome): number {
-  return results?.filter((result) => result.outcome === outcome).length ?? 0;
+function countOf(outcomes: ReadonlyMap<string, string> | undefined, outcome: Outcome): number {
+  return [...(outcomes?.values() ?? [])].filter((one) => one === outcome).length;
 }
 
 function renderReasons(skipped: ReadonlySet<string>): string[] {
@@ -110,12 +106,12 @@ function renderReasons(skipped: ReadonlySet<string>): string[] {
   return lines;
 }
 
-/** Test and outcome in one column of the page. */
+/** Test and outcome in one column of the page; empty where it has no such column. */
 export function parseConformancePage(page: string, column: string): Map<string, string> {
   const lines = page.slice(page.indexOf("## All tests")).split("\n");
   const cellsOf = (line: string): string[] => line.split("|").map((cell) => cell.trim());
   const at = cellsOf(lines.find((line) => line.startsWith("| test ")) ?? "").indexOf(column);
-  if (at < 0) throw new Error(`the page has no column ${column}`);
+  if (at < 0) return new Map();
   return new Map(
     lines
       .map(cellsOf)

@@ -219,6 +219,14 @@ test("COMPARE AND WRITE writes only over what it expects, and says where it diff
   expect(miscompare.sense).toMatchObject({ key: 0xe, code: 0x1d00, information: 100 });
 });
 
+test("COMPARE AND WRITE of no blocks takes no data", async () => {
+  const { unit, nexus } = newUnit();
+  const cdb = [0x89, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0];
+  expect(await run(unit, nexus, cdb)).toMatchObject({ status: 0 });
+  // 256 blocks leave a 0 in the one byte of the count.
+  expect(codeOf(await run(unit, nexus, cdb, new Uint8Array(262_144)))).toBe("2400");
+});
+
 test("sense data in both formats", () => {
   expect(encodeSense({ key: 5, code: 0x2400, cdbByte: 2 }).toHex()).toBe("700005000000000a00000000240000" + "c00002");
   expect(encodeSense({ key: 3, code: 0x1100, information: 0x1234 }).toHex()).toBe(

@@ -232,9 +232,9 @@ function compareAndWrite(context: CommandContext): Execution {
   const range = { lba: blockRangeOf(cdb).lba, blockCount: byteAt(cdb, 13) };
   requireInside(range, nexus.device.sizeBytes);
   if (range.blockCount > MAX_COMPARE_AND_WRITE_BLOCKS) throw new CheckCondition(SenseOf.invalidFieldInCdb);
-  if (range.blockCount === 0) return GOOD;
   const length = range.blockCount * BLOCK_BYTES;
   requireDataOut(dataOutLength, length * 2);
+  if (length === 0) return GOOD;
   const start = range.lba * BLOCK_BYTES;
   const fua = (byteAt(cdb, 1) & FUA) !== 0 || !unit.identity.writeCache;
   return new CollectedData(length * 2, (bytes) =>
