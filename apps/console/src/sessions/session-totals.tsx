@@ -24,14 +24,14 @@ export function SessionTotals({ sessions }: { readonly sessions: ReadonlyMap<str
       <Total
         name="Read now"
         value={formatRate(sums.readBytesPerSecond)}
-        picture={<Sparkline values={reads.values} width={96} height={30} />}
+        picture={<Sparkline values={reads.values} width={72} height={30} />}
       >
         {formatPerSecond(sums.readsPerSecond)}
       </Total>
       <Total
         name="Written now"
         value={formatRate(sums.writtenBytesPerSecond)}
-        picture={<Sparkline values={writes.values} width={96} height={30} color="var(--boot)" />}
+        picture={<Sparkline values={writes.values} width={72} height={30} color="var(--boot)" />}
       >
         {formatPerSecond(sums.writesPerSecond)}
       </Total>
