@@ -36,7 +36,7 @@ export interface Fleet {
 }
 
 /** Bytes a second, one value about every second; read and written together where nothing else is said. */
-export interface RateHistory {
+interface RateHistory {
   readonly lastAtMs: number;
   readonly values: readonly number[];
 }

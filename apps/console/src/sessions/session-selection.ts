@@ -9,7 +9,7 @@ export type SessionSort = (typeof SESSION_SORTS)[number];
 /** Which sessions are shown: all, those over which something goes, those with failed commands. */
 export const SESSION_SHOWS = ["all", "busy", "failed"] as const;
 /** One of {@link SESSION_SHOWS}. */
-export type SessionShow = (typeof SESSION_SHOWS)[number];
+type SessionShow = (typeof SESSION_SHOWS)[number];
 
 /** What the operator wants to see. */
 export interface SessionFilter {
@@ -19,7 +19,7 @@ export interface SessionFilter {
 }
 
 /** Whether something goes over the session now, or waits. */
-export function isBusy({ read, write, openCommands }: Session): boolean {
+function isBusy({ read, write, openCommands }: Session): boolean {
   return read.commandsPerSecond > 0 || write.commandsPerSecond > 0 || openCommands > 0;
 }
 

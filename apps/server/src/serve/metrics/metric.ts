@@ -2,7 +2,7 @@ import { bucketEndUs, estimateSumUs, type LatencyBuckets } from "@ingot/control"
 import type { Metric as ClientMetric, Registry } from "prom-client";
 
 /** Values of a metric's labels. */
-export type Labels = Readonly<Record<string, string>>;
+type Labels = Readonly<Record<string, string>>;
 
 /** One value of a metric. */
 export interface Sample {

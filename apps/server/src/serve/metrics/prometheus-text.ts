@@ -1,5 +1,5 @@
 /** One series with its value, as it stands in the text. */
-export interface ParsedSample {
+interface ParsedSample {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
