@@ -12,6 +12,12 @@ export const POOLED_BUFFER_BYTES = 266_240;
 /** Free pooled buffers kept for reuse by a server (about 17 MB); more are left to the garbage collector. */
 export const MAX_FREE_BUFFERS = 64;
 
+/**
+ * Pooled buffers in use (about 200 MB) from which on a thread is sparing with them: then each session gets as much as it needs to go on,
+ * and nothing for going on faster. Nobody waits for another session's memory, so nobody can be kept waiting by one that is dead.
+ */
+export const SCARCE_BUFFERS = 768;
+
 /** Largest text that may be collected over PDUs with the C bit: four full login segments. */
 export const MAX_TEXT_BYTES = 32_768;
 
@@ -51,6 +57,9 @@ export const MAX_SOLICITED_BYTES = 8_388_608;
 /** Non-immediate commands that one session may have open (the CmdSN window). */
 export const COMMAND_WINDOW = 64;
 
+/** The same while buffers are scarce. What an initiator was told before stays: MaxCmdSN never falls. */
+export const SCARCE_COMMAND_WINDOW = 4;
+
 /** Immediate commands that one session may have open; more are rejected (RFC 7143 §11.17.1 reason 6). */
 export const MAX_IMMEDIATE_COMMANDS = 32;
 
@@ -65,6 +74,12 @@ export const MAX_HELD_PDUS = 512;
 
 /** Output that a connection may hold before its socket is no longer read and reads stop producing. */
 export const MAX_QUEUED_OUTPUT_BYTES = 1_048_576;
+
+/** The same while buffers are scarce. */
+export const SCARCE_QUEUED_OUTPUT_BYTES = 65_536;
+
+/** Bytes of reads that one session may have under way at a device that takes time; further reads wait. */
+export const MAX_READING_BYTES = 8_388_608;
 
 /** Bytes of writes handed to the device and not finished before the socket is no longer read. */
 export const MAX_WRITING_BYTES = 16_777_216;
@@ -93,10 +108,13 @@ export const MAX_REGISTRATIONS = 64;
 /** Unit attentions kept for one initiator; the oldest go first. */
 export const MAX_UNIT_ATTENTIONS = 8;
 
-/** Connections of one server. */
-export const MAX_CONNECTIONS = 1024;
+/**
+ * Connections of one thread: three for each of 5,000 machines (firmware, system, a stale one). Each is one descriptor, and its disk a few
+ * more; where RLIMIT_NOFILE is lower, the system refuses first, which is an event and costs no other connection.
+ */
+export const MAX_CONNECTIONS = 16_384;
 
-/** Connections that have not finished their login. */
+/** Connections of one thread that have not finished their login, and those that have not said yet where they want to go. */
 export const MAX_CONNECTIONS_IN_LOGIN = 256;
 
 /** Sessions on one target. */

@@ -1,4 +1,4 @@
-import { MAX_FREE_BUFFERS, POOLED_BUFFER_BYTES } from "../limits.ts";
+import { MAX_FREE_BUFFERS, POOLED_BUFFER_BYTES, SCARCE_BUFFERS } from "../limits.ts";
 
 /**
  * A pooled buffer together with the number of its users. Whoever keeps a part of it beyond the current call
@@ -30,9 +30,16 @@ export class PooledBuffer {
 /** Buffers of one size for a whole server: the last one given back is the next one taken, while the caches still know it. */
 export class BufferPool {
   readonly #free: PooledBuffer[] = [];
+  #used = 0;
+
+  /** Whether so many are in use that everybody should get along with few. */
+  get isScarce(): boolean {
+    return this.#used >= SCARCE_BUFFERS;
+  }
 
   /** A buffer with one user, its content undefined. */
   take(): PooledBuffer {
+    this.#used++;
     const buffer = this.#free.pop() ?? new PooledBuffer(this);
     buffer.retain();
     return buffer;
@@ -40,6 +47,7 @@ export class BufferPool {
 
   /** Called by `PooledBuffer.release`. */
   put(buffer: PooledBuffer): void {
+    this.#used--;
     if (this.#free.length < MAX_FREE_BUFFERS) this.#free.push(buffer);
   }
 }

@@ -1,5 +1,5 @@
 import { serialAdd, serialLess } from "@ingot/wire";
-import { COMMAND_WINDOW } from "../limits.ts";
+import { COMMAND_WINDOW, SCARCE_COMMAND_WINDOW } from "../limits.ts";
 
 /**
  * Command numbering of one session (RFC 7143 §4.2.2.1). The window shrinks as commands stay open, so that an initiator
@@ -7,10 +7,15 @@ import { COMMAND_WINDOW } from "../limits.ts";
  */
 export class CommandWindow {
   #expCmdSN: number;
+  #maxCmdSN: number;
   #open = 0;
+  readonly #isScarce: () => boolean;
 
-  constructor(firstCmdSN: number) {
+  /** `isScarce`: whether only few commands should be let in for now; a session without open commands always gets some. */
+  constructor(firstCmdSN: number, isScarce: () => boolean = () => false) {
     this.#expCmdSN = firstCmdSN;
+    this.#maxCmdSN = serialAdd(firstCmdSN, COMMAND_WINDOW - 1);
+    this.#isScarce = isScarce;
   }
 
   /** The next command in order. */
@@ -20,7 +25,10 @@ export class CommandWindow {
 
   /** The highest command that we take; one less than ExpCmdSN when the window is closed. */
   get maxCmdSN(): number {
-    return serialAdd(this.#expCmdSN, COMMAND_WINDOW - this.#open - 1);
+    const window = this.#isScarce() ? SCARCE_COMMAND_WINDOW : COMMAND_WINDOW;
+    const wanted = this.#open < window ? serialAdd(this.#expCmdSN, window - this.#open - 1) : this.#maxCmdSN;
+    if (serialLess(this.#maxCmdSN, wanted)) this.#maxCmdSN = wanted;
+    return this.#maxCmdSN;
   }
 
   /** Whether a command number is in the window; others are ignored without a word. */

@@ -58,7 +58,7 @@ export class Commands implements TaskHost, WaitingRoom {
   readonly #window: CommandWindow;
   readonly #replies: Replies;
   readonly #tasks = new Map<number, Task>();
-  readonly #solicitation = new Solicitation();
+  readonly #solicitation: Solicitation;
   /** Commands that were ended while the device is still at work on them. */
   readonly #settling = new Set<Promise<void>>();
   #unit: SessionUnit | undefined;
@@ -66,6 +66,8 @@ export class Commands implements TaskHost, WaitingRoom {
   #transferTag = 0;
   #writingBytes = 0;
   #heldBytes = 0;
+  /** Reading was stopped because of writes. */
+  #isHeldUp = false;
   #drainQueue: (() => void)[] = [];
   /** Commands until the next one that is timed. */
   #untilSample = LATENCY_SAMPLE_EVERY;
@@ -77,6 +79,7 @@ export class Commands implements TaskHost, WaitingRoom {
     this.counters = deps.counters;
     this.#window = deps.window;
     this.#replies = deps.replies;
+    this.#solicitation = new Solicitation(() => deps.pool.isScarce);
   }
 
   /** The disk that commands are for; without one they are rejected. */
@@ -93,9 +96,11 @@ export class Commands implements TaskHost, WaitingRoom {
     return this.#tasks.size;
   }
 
-  /** Whether more writes would be too much for the device. */
+  /** Whether no more writes should come until some are done; reading then goes on by itself, as devices always answer. */
   get isWritingTooMuch(): boolean {
-    return this.#writingBytes >= MAX_WRITING_BYTES;
+    const isTooMuch = this.#writingBytes >= (this.#deps.pool.isScarce ? 1 : MAX_WRITING_BYTES);
+    if (isTooMuch) this.#isHeldUp = true;
+    return isTooMuch;
   }
 
   /** The command with a tag. */
@@ -119,6 +124,8 @@ export class Commands implements TaskHost, WaitingRoom {
     const enteredAs = OUTSIDE_TASK_SET;
     const identity = { initiatorTaskTag, expectedDataTransferLength, immediate, startedMs, enteredAs };
     if (!isUnitZero(pdu)) this.#run(identity, command, elsewhere(command), pdu);
+    else if (!command.final && this.#tasks.size > 0 && this.#deps.pool.isScarce)
+      this.#run(identity, command, FULL, pdu);
     else if (attribute >= TaskAttribute.aca) this.#run(identity, command, INVALID_ATTRIBUTE, pdu);
     else if (unit.taskSet.enter(attribute)) this.#begin(unit, identity, attribute, command, pdu);
     else this.#wait(unit, identity, command, pdu);
@@ -218,9 +225,10 @@ export class Commands implements TaskHost, WaitingRoom {
   }
 
   writing(bytes: number): void {
-    const wasTooMuch = this.isWritingTooMuch;
     this.#writingBytes += bytes;
-    if (wasTooMuch && !this.isWritingTooMuch) this.#deps.resumeReading();
+    if (!this.#isHeldUp || this.isWritingTooMuch) return;
+    this.#isHeldUp = false;
+    this.#deps.resumeReading();
   }
 
   nextTransferTag(): number {
@@ -252,7 +260,7 @@ export class Commands implements TaskHost, WaitingRoom {
     const unsolicited = Math.min(command.expectedDataTransferLength, this.parameters.firstBurstLength);
     const bytes = pdu.dataAt - pdu.at + (command.final ? pdu.dataLength : Math.max(pdu.dataLength, unsolicited));
     if (this.#heldBytes + bytes > MAX_HELD_BYTES) {
-      this.#run(identity, command, { kind: "done", status: ScsiStatus.taskSetFull }, pdu);
+      this.#run(identity, command, FULL, pdu);
       return;
     }
     this.#heldBytes += bytes;
@@ -341,6 +349,9 @@ export class Commands implements TaskHost, WaitingRoom {
 
 /** A task attribute that belongs to an ACA condition, of which there is none (NORMACA is 0), or to nothing (SAM-5 §8.6.6). */
 const INVALID_ATTRIBUTE: Done = checkCondition({ key: SenseOf.invalidFieldInCdb.key, code: 0x4900 });
+
+/** There is no room for the command now; initiators come again (SAM-5 §5.3.1). Its unsolicited data is dropped as it comes. */
+const FULL: Done = { kind: "done", status: ScsiStatus.taskSetFull };
 
 /** LUN 0 in any addressing method is eight zero bytes, but for the method bits of byte 0 (SAM-5 §4.7). */
 function isUnitZero({ bytes, at }: FramedPdu): boolean {

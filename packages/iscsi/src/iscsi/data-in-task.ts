@@ -58,7 +58,7 @@ export class DataInTask implements Task {
     const { output } = this.#host;
     while (this.#sent < this.#total) {
       if (this.#aborted) return;
-      if (output.full) {
+      if (output.isCrowded) {
         this.#host.whenDrained(() => this.#pump());
         return;
       }

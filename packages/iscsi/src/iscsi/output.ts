@@ -1,4 +1,9 @@
-import { MAX_QUEUED_OUTPUT_BYTES, POOLED_BUFFER_BYTES } from "../limits.ts";
+import {
+  MAX_QUEUED_OUTPUT_BYTES,
+  MAX_READING_BYTES,
+  POOLED_BUFFER_BYTES,
+  SCARCE_QUEUED_OUTPUT_BYTES,
+} from "../limits.ts";
 import { BHS_BYTES, padded } from "./bhs.ts";
 import type { BufferPool, PooledBuffer } from "./buffer-pool.ts";
 import { DIGEST_BYTES, putDigest } from "./digest.ts";
@@ -21,6 +26,8 @@ export interface ReservedPdu {
   readonly buffer: PooledBuffer;
   /** Offset of the BHS. */
   readonly at: number;
+  /** Bytes of data that it was kept for. */
+  readonly dataLength: number;
 }
 
 /** Bytes in front of and after the data of one PDU. */
@@ -49,6 +56,10 @@ export class Output {
   #partBytes = 0;
   #sendingBytes = 0;
   #closed = false;
+  /** Data of PDUs whose places are kept. */
+  #keptBytes = 0;
+  /** Somebody waits for `drained`. */
+  #isAwaited = false;
   /** Called when output that was above the limit has drained. */
   readonly #drained: () => void;
 
@@ -81,7 +92,19 @@ export class Output {
 
   /** Whether more should be produced only after `drained`. */
   get full(): boolean {
-    return this.queuedBytes >= MAX_QUEUED_OUTPUT_BYTES;
+    const limit = this.#pool.isScarce ? SCARCE_QUEUED_OUTPUT_BYTES : MAX_QUEUED_OUTPUT_BYTES;
+    const isFull = this.queuedBytes >= limit;
+    // Whoever was told so waits for `drained`, also when the limit is another one by then.
+    if (isFull) this.#isAwaited = true;
+    return isFull;
+  }
+
+  /** Whether no more should be read from a device that takes time: as `full`, or because much is under way there already. */
+  get isCrowded(): boolean {
+    const limit = this.#pool.isScarce ? SCARCE_QUEUED_OUTPUT_BYTES : MAX_READING_BYTES;
+    const isCrowded = this.#keptBytes >= limit;
+    if (isCrowded) this.#isAwaited = true;
+    return isCrowded || this.full;
   }
 
   /** Room for a PDU with up to `dataLength` bytes of data; returns the offset of its header in `bytes`. */
@@ -105,13 +128,15 @@ export class Output {
     const buffer = this.#buffer as PooledBuffer;
     this.#cut();
     buffer.retain();
-    const kept = { buffer, at: this.#end };
+    const kept = { buffer, at: this.#end, dataLength };
+    this.#keptBytes += dataLength;
     this.#end = this.#start = Math.min(POOLED_BUFFER_BYTES, this.#end + dataLength + OVERHEAD);
     return kept;
   }
 
   /** A kept PDU is complete: it goes out after all that was committed before. */
   commitKept(pdu: ReservedPdu, dataLength: number): void {
+    this.#keptBytes -= pdu.dataLength;
     const end = this.#finish(pdu.buffer.bytes, pdu.at, dataLength);
     this.#cut();
     this.#push(pdu.buffer, pdu.at, end);
@@ -120,7 +145,9 @@ export class Output {
 
   /** A kept PDU will not be sent. */
   drop(pdu: ReservedPdu): void {
+    this.#keptBytes -= pdu.dataLength;
     pdu.buffer.release();
+    if (this.#isAwaited) this.#transport.soon(() => this.#wake());
   }
 
   /** Hands everything committed to the network. */
@@ -149,12 +176,18 @@ export class Output {
   }
 
   #sent(buffers: readonly PooledBuffer[], bytes: number): void {
-    const wasFull = this.full;
     this.#sendingBytes -= bytes;
     for (const buffer of buffers) buffer.release();
     // An idle connection holds no buffer at all.
     if (this.#buffer?.users === 1 && this.#start === this.#end) this.#retire();
-    if (wasFull && !this.full && !this.#closed) this.#drained();
+    if (this.#isAwaited) this.#wake();
+  }
+
+  /** Whoever waits looks again; one that still cannot go on waits again. */
+  #wake(): void {
+    if (!this.#isAwaited || this.#closed || this.full) return;
+    this.#isAwaited = false;
+    this.#drained();
   }
 
   /** Pads, adds digests; returns the offset after the PDU. */

@@ -61,7 +61,7 @@ export class Session {
   constructor(deps: SessionDeps) {
     this.#deps = deps;
     this.#output = deps.output;
-    this.#window = new CommandWindow(deps.cmdSN);
+    this.#window = new CommandWindow(deps.cmdSN, () => deps.pool.isScarce);
     this.#replies = new Replies(deps.output, this.#window, deps.statSN);
     const { output, pool, parameters, counters, elapsedMs } = deps;
     this.#commands = new Commands({

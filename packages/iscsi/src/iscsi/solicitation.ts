@@ -9,6 +9,12 @@ interface Request {
 export class Solicitation {
   #outstanding = 0;
   #waiting: Request[] = [];
+  readonly #isScarce: () => boolean;
+
+  /** `isScarce`: whether no more than one request should be out at a time. */
+  constructor(isScarce: () => boolean = () => false) {
+    this.#isScarce = isScarce;
+  }
 
   /** Calls `grant` at once or when there is room. */
   ask(bytes: number, grant: () => void): void {
@@ -29,7 +35,9 @@ export class Solicitation {
 
   #serve(): void {
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
-      if (this.#outstanding + next.bytes > MAX_SOLICITED_BYTES) return;
+      const limit = this.#isScarce() ? 0 : MAX_SOLICITED_BYTES;
+      // One may always be out: whoever waits here waits for data of the same session, never for another one.
+      if (this.#outstanding > 0 && this.#outstanding + next.bytes > limit) return;
       this.#waiting.shift();
       this.#outstanding += next.bytes;
       next.grant();
