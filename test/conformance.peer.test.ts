@@ -38,7 +38,8 @@ describe.runIf(hasSuite)("libiscsi's conformance suite", () => {
     }
   });
 
-  test("a persistent overlay: all tests end as docs/iscsi-conformance.md says", async () => {
+  // A little more than a minute, which one of the tests sleeps; much more where others need the processor.
+  test("a persistent overlay: all tests end as docs/iscsi-conformance.md says", { timeout: 300_000 }, async () => {
     await expectAsOnThePage("persistent overlay", await listConformanceTests());
   });
 
