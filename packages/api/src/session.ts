@@ -33,7 +33,7 @@ export interface Session {
   readonly isid: string;
   /** IQN of the target; absent for discovery sessions. */
   readonly target?: string | undefined;
-  /** Address and port of the initiator. */
+  /** The address of the initiator. */
   readonly peer: string;
   /** Address and port of ours that it came in by. */
   readonly portal: string;

@@ -13,7 +13,7 @@ export interface SessionReport {
   readonly isid: string;
   /** The target's iSCSI name; empty for a discovery session. */
   readonly target: string;
-  /** The initiator's address and port. */
+  /** The initiator's address. */
   readonly peer: string;
   /** The portal of ours that it came in by. */
   readonly portal: string;
