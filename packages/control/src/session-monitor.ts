@@ -10,6 +10,12 @@ import type { Database } from "./tables.ts";
 /** How often changed sessions go out to the streams, at most. */
 export const SESSION_UPDATES_MS: number = 2000;
 
+/**
+ * Where several threads report one after the other, each time all sessions are told, and most of them are those of before. The
+ * same report again says something only when no new one has come for this long: that nothing moves.
+ */
+const STALE_MS = 1500;
+
 /** Which sessions are wanted, in the order in which they began. */
 export interface SessionQuery {
   readonly limit: number;
@@ -36,6 +42,7 @@ interface Watched {
   readonly place: number;
   readonly meter: SessionMeter;
   report: SessionReport;
+  takenMs: number;
   /** What the streams were told last, to see whether there is news. */
   told: SessionFigures | undefined;
 }
@@ -74,7 +81,8 @@ export class SessionMonitor {
 
   /**
    * Takes what the disk service knows now: all sessions that are open, and the last figures of those that ended since the call
-   * before (which may as well be missing: then what they did since then is not counted). Never waits.
+   * before (which may as well be missing: then what they did since then is not counted). A report that is repeated MUST be the
+   * same object. Never waits.
    */
   report(open: readonly SessionReport[], ended: readonly SessionReport[] = []): void {
     const nowMs = this.#clock.now();
@@ -165,10 +173,13 @@ export class SessionMonitor {
     let watched = this.#watched.get(report.id);
     if (watched === undefined) {
       this.#places += 1;
-      watched = { place: this.#places, meter: new SessionMeter(report.startedMs), report, told: undefined };
+      const meter = new SessionMeter(report.startedMs);
+      watched = { place: this.#places, meter, report, takenMs: -Infinity, told: undefined };
       this.#watched.set(report.id, watched);
     }
+    if (report === watched.report && nowMs - watched.takenMs < STALE_MS) return;
     watched.report = report;
+    watched.takenMs = nowMs;
     const done = watched.meter.take(report, nowMs, this.#totals);
     addTotals(this.#totals, done);
     if (report.machineId !== undefined) {

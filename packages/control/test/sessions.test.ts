@@ -98,6 +98,24 @@ test("the list comes in pages, also while sessions end, and of one machine alone
   expect((await api.get("/sessions?cursor=-1")).status).toBe(400);
 });
 
+test("threads that report in turn do not spoil each other's rates", async () => {
+  const idle = reportOf({ id: "other", startedMs: START_MS });
+  for (let second = 1; second <= 5; second += 1) {
+    const busy = reportOf({ id: "busy", startedMs: START_MS, readBytes: second * 1000, readCommands: second });
+    harness.clock.advance(400);
+    harness.control.sessions.report([busy, idle]);
+    // The other thread's turn: of this one it is what was known before.
+    harness.clock.advance(600);
+    harness.control.sessions.report([busy, idle]);
+  }
+  // The first report came after 400 ms and all others a second apart, so the window shows exactly a thousand a second.
+  expect((await list()).items[0]?.read).toMatchObject({ bytesPerSecond: 1000, commandsPerSecond: 1 });
+  harness.clock.advance(2000);
+  const gone = reportOf({ id: "busy", startedMs: START_MS, readBytes: 5000, readCommands: 5 });
+  for (let second = 1; second <= 4; second += 1) report([gone, idle]);
+  expect((await list()).items[0]?.read.bytesPerSecond).toBe(0);
+});
+
 test("totals hold what ended sessions did, with their last second where the service brings it", () => {
   const { sessions } = harness.control;
   report([reportOf({ id: "a", readBytes: 100, failedCommands: 1 }), reportOf({ id: "b", writtenBytes: 10 })]);
