@@ -16,6 +16,8 @@ const { values } = parseArgs({
   },
 });
 
+// Whoever reads the output may stop reading.
+process.stdout.on("error", () => process.exit(1));
 const print = (line: string): boolean => process.stdout.write(`${line}\n`);
 let seed = Number(values.only ?? values.seed);
 const findings: Finding[] = [];

@@ -72,7 +72,7 @@ export async function fuzzSession(random: Random, bent: boolean, pool: CountingP
     check();
   }
   await useBystander(bystander, calm, random);
-  await fuzzed.finish();
+  await fuzzed.finish(() => device.pending > 0);
   check();
   await fuzzed.connection.connection.close("disconnected");
   while (device.pending > 0) await fuzzed.connection.receive(2);
@@ -175,13 +175,13 @@ class FuzzedInitiator {
   }
 
   /** Gives all data that was asked for until nothing more happens; then, unless bent, nothing may be open. */
-  async finish(): Promise<void> {
+  async finish(isDeviceBusy: () => boolean): Promise<void> {
     this.connection.transport.release();
     for (let quiet = 0; quiet < 3 && !this.isOver;) {
       const before = this.#requests.length;
       const heard = await this.#listen(6);
       this.#giveData(true);
-      quiet = heard || before > 0 ? 0 : quiet + 1;
+      quiet = heard || before > 0 || isDeviceBusy() ? 0 : quiet + 1;
     }
     if (this.#bent || this.isOver) return;
     for (const [itt, { sent, answered, aborted }] of this.#commands) {
