@@ -1,4 +1,6 @@
+import { existsSync } from "node:fs";
 import { networkInterfaces } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
 import { parseIpv4Network, type Ipv4Network } from "@ingot/wire";
 import { ServerError } from "../errors.ts";
 
@@ -27,4 +29,20 @@ export function findInterface(name: string): BootInterface {
     );
   }
   return { name, network: parseIpv4Network(ipv4.cidr) };
+}
+
+/** How often an interface without a link is looked at again. */
+const LINK_POLL_MS = 500;
+
+/**
+ * As {@link findInterface}, but waits where the interface exists and has no link yet: after a power cut the server is often up
+ * before the switch is. `onWait` is called once, before the waiting begins.
+ */
+export async function interfaceWithLink(name: string, onWait: () => void): Promise<BootInterface> {
+  // The system lists interfaces with a link only.
+  const isThere = (): boolean => existsSync(`/sys/class/net/${name}`);
+  const hasLink = (): boolean => networkInterfaces()[name] !== undefined;
+  if (isThere() && !hasLink()) onWait();
+  while (isThere() && !hasLink()) await delay(LINK_POLL_MS);
+  return findInterface(name);
 }

@@ -2,7 +2,7 @@ import { lchownSync } from "node:fs";
 import { join } from "node:path";
 import { LeaseFile } from "@ingot/dhcp";
 import type { FileLock } from "@ingot/linux";
-import { findInterface } from "../config/network-interface.ts";
+import { type BootInterface, interfaceWithLink } from "../config/network-interface.ts";
 import type { ServeConfig } from "../config/serve-config.ts";
 import { subnetsOf } from "../config/subnets.ts";
 import {
@@ -53,7 +53,7 @@ const programFolder = join(import.meta.dirname, "..", "..", "..", "..");
  */
 export async function startServer(options: StartOptions): Promise<RunningServer> {
   const { config, announce } = options;
-  const bootInterface = config.interface === undefined ? undefined : findInterface(config.interface);
+  const bootInterface = config.interface === undefined ? undefined : await withLink(config.interface, announce);
   const subnets = subnetsOf(config, bootInterface);
   const user = process.getuid?.() === 0 && config.user !== "root" ? findUser(config.user) : undefined;
   const paths = dataPaths(options.dataDirectory);
@@ -111,6 +111,12 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   announce({ event: "ready", url, pid: process.pid, data: paths.root });
   const running = opened.move();
   return { failed: failed.promise, close: () => running.disposeAsync() };
+}
+
+function withLink(name: string, announce: StartOptions["announce"]): Promise<BootInterface> {
+  return interfaceWithLink(name, () =>
+    announce({ event: "warning", message: `${name} has no link, or no address; waiting until it has both` }),
+  );
 }
 
 function takeLock(paths: DataPaths): FileLock {
