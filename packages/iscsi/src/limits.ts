@@ -120,6 +120,15 @@ export const MAX_CONNECTIONS_IN_LOGIN = 256;
 /** Sessions on one target. */
 export const MAX_SESSIONS_PER_TARGET = 16;
 
+/** Logins from one address that may fail by its own fault within `FAILED_LOGIN_WINDOW_MS`; further ones are told to come later. */
+export const MAX_FAILED_LOGINS = 32;
+
+/** See `MAX_FAILED_LOGINS`. */
+export const FAILED_LOGIN_WINDOW_MS = 10_000;
+
+/** Addresses whose failed logins are remembered. */
+export const MAX_FAILED_LOGIN_PEERS = 4096;
+
 /** A login must be done within this time; iPXE and Linux give up after 15 s themselves. */
 export const LOGIN_TIMEOUT_MS = 30_000;
 

@@ -58,6 +58,10 @@ export class Connection {
       credentials: (parties) => target.directory.credentials(parties),
       open: (login) => target.open({ ...login, end: () => this.close("reset") }, this),
       openDiscovery: () => target.nextTsih(),
+      barred: () =>
+        target.failedLogins.isTooMany(addresses.peerAddress, target.now())
+          ? `too many failed logins from ${addresses.peerAddress}`
+          : undefined,
       isSessionOf: (tsih, parties) => target.isSessionOf(tsih, parties),
     });
   }
@@ -178,6 +182,7 @@ export class Connection {
     this.#putLoginReply(request, reply);
     if (reply.status !== LoginStatus.success) {
       const { status, reason = nameOfLoginStatus(status) } = reply;
+      if (isInitiatorsFault(status)) this.#target.failedLogins.note(this.addresses.peerAddress, this.#target.now());
       this.#target.report({ kind: "refused", ...this.addresses, parties: this.#login.parties, status, reason });
       void this.close("refused");
       return;
@@ -265,4 +270,9 @@ export class Connection {
 
 function commandsOf({ counters }: SessionInfo): number {
   return counters.readCommands + counters.writeCommands + counters.otherCommands;
+}
+
+/** Status-Class 2 (RFC 7143 §11.13.5). */
+function isInitiatorsFault(status: LoginStatus): boolean {
+  return status >>> 8 === 2;
 }

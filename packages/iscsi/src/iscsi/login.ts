@@ -24,6 +24,8 @@ export interface LoginDeps {
   open(login: LoginParties & { readonly targetName: string }): Promise<number>;
   /** A new TSIH for a discovery session. */
   openDiscovery(): number;
+  /** Why nobody is to be asked about this login; nothing where it may go on. */
+  barred(): string | undefined;
   /** Whether a TSIH is that of an open session of this initiator port. */
   isSessionOf(tsih: number, parties: LoginParties): boolean;
 }
@@ -138,6 +140,8 @@ export class Login {
     if (sessionType === "Normal" && targetName === undefined)
       throw new LoginFailure(LoginStatus.missingParameter, "TargetName is missing");
     const { peerAddress, portal } = this.#deps;
+    const barred = this.#deps.barred();
+    if (barred !== undefined) throw new LoginFailure(LoginStatus.serviceUnavailable, barred);
     const common = { initiatorName, isid: request.isid, peerAddress, portal };
     const parties = sessionType === "Normal" && targetName !== undefined ? { ...common, targetName } : common;
     this.#parties = parties;

@@ -7,6 +7,7 @@ import type { LoginParties, RefusalReason, Resolution, TargetDirectory, TargetLo
 import type { BufferPool } from "./buffer-pool.ts";
 import type { BusyPoll } from "./busy-poll.ts";
 import type { Connection } from "./connection.ts";
+import { FailedLogins } from "./failed-logins.ts";
 import { LoginFailure } from "./login-failure.ts";
 import { LoginStatus } from "./login-pdu.ts";
 import { PortalGroups } from "./portal-groups.ts";
@@ -110,6 +111,7 @@ export class Target {
   readonly now: () => number;
   readonly elapsedMs: (() => number) | undefined;
   readonly #counts = { logins: 0, refusedLogins: 0, malformed: 0, failed: 0 };
+  readonly failedLogins: FailedLogins = new FailedLogins();
   readonly #deps: TargetDeps;
   /** By the disk's id, however many names lead to it. A unit without sessions stays while it holds persistent reservations. */
   readonly #units = new Map<string, LogicalUnit>();
