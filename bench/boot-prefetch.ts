@@ -11,8 +11,6 @@
  * or built. Six minutes with the default of three rounds.
  */
 import { execFile } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
 import { DirectoryStore } from "@ingot/chunks";
@@ -21,6 +19,7 @@ import { Lab, type Namespace } from "@ingot/testkit/lab";
 import { buildGoldenImage, cacheDirectory } from "../apps/server/src/demo/index.ts";
 import { DEBIAN_BOOT } from "./block-trace/trace-file.ts";
 import { formatSpread, medianOf } from "./figures/statistics.ts";
+import { openScratchDirectory } from "./targets/scratch-directory.ts";
 import { formatTable } from "./figures/table.ts";
 import type { BootOrder, BootReport } from "./prefetch/boot-process.ts";
 
@@ -76,70 +75,67 @@ async function boot(near: Namespace, order: BootOrder): Promise<BootReport> {
   return JSON.parse(stdout) as BootReport;
 }
 
-const directory = await mkdtemp(join(tmpdir(), "ingot-bench-prefetch-"));
-try {
-  const image = await buildGoldenImage({ cacheDir: cacheDirectory(), onProgress: (line) => console.error(line) });
-  const storeDirectory = join(directory, "store");
-  const store = await DirectoryStore.open(storeDirectory);
-  const source = await openRawImage(image.path);
-  const { manifestId } = await store.importImage(source);
-  await source.close();
-  const filled = join(directory, "filled");
-  await fill(store, manifestId, filled);
-  await store.close();
-  await using lab = await Lab.open({ prefix: "ingbtpre" });
-  const near = await layLink(lab, storeDirectory);
-  let count = 0;
-  const fresh = (): string => join(directory, `fresh-${++count}`);
-  const places: readonly Place[] = [
-    {
-      name: "cold page cache",
-      async prepare() {
-        // What dd calls nocache is posix_fadvise(POSIX_FADV_DONTNEED) of the whole file.
-        await run("dd", [`of=${join(filled, "backing")}`, "oflag=nocache", "conv=notrunc,fdatasync", "count=0"]);
-        return { store: storeDirectory, replica: filled };
-      },
+await using scratch = await openScratchDirectory("prefetch");
+const directory = scratch.path;
+const image = await buildGoldenImage({ cacheDir: cacheDirectory(), onProgress: (line) => console.error(line) });
+const storeDirectory = join(directory, "store");
+const store = await DirectoryStore.open(storeDirectory);
+const source = await openRawImage(image.path);
+const { manifestId } = await store.importImage(source);
+await source.close();
+const filled = join(directory, "filled");
+await fill(store, manifestId, filled);
+await store.close();
+await using lab = await Lab.open({ prefix: "ingbtpre" });
+const near = await layLink(lab, storeDirectory);
+let count = 0;
+const fresh = (): string => join(directory, `fresh-${++count}`);
+const places: readonly Place[] = [
+  {
+    name: "cold page cache",
+    async prepare() {
+      // What dd calls nocache is posix_fadvise(POSIX_FADV_DONTNEED) of the whole file.
+      await run("dd", [`of=${join(filled, "backing")}`, "oflag=nocache", "conv=notrunc,fdatasync", "count=0"]);
+      return { store: storeDirectory, replica: filled };
     },
-    {
-      name: `empty replica, ${values.rate}`,
-      prepare: async () => ({ store: `http://${STORE_ADDRESS}:${STORE_PORT}/`, replica: fresh() }),
-    },
-  ];
-  const results = places.flatMap((place) =>
-    values.think.split(",").flatMap((think) =>
-      [false, true].map((isPrefetched) => ({
-        place,
-        think: Number(think),
-        isPrefetched,
-        reports: [] as BootReport[],
-      })),
-    ),
-  );
-  for (let round = 0; round < Number(values.rounds); round++) {
-    for (const { place, think, isPrefetched, reports } of round % 2 === 0 ? results : results.toReversed()) {
-      const { store: from, replica } = await place.prepare();
-      const order = { traceFile: DEBIAN_BOOT, image: image.path, manifestId, think, isPrefetched };
-      reports.push(await boot(near, { ...order, store: from, replica, overlay: fresh() }));
-    }
+  },
+  {
+    name: `empty replica, ${values.rate}`,
+    prepare: async () => ({ store: `http://${STORE_ADDRESS}:${STORE_PORT}/`, replica: fresh() }),
+  },
+];
+const results = places.flatMap((place) =>
+  values.think.split(",").flatMap((think) =>
+    [false, true].map((isPrefetched) => ({
+      place,
+      think: Number(think),
+      isPrefetched,
+      reports: [] as BootReport[],
+    })),
+  ),
+);
+for (let round = 0; round < Number(values.rounds); round++) {
+  for (const { place, think, isPrefetched, reports } of round % 2 === 0 ? results : results.toReversed()) {
+    const { store: from, replica } = await place.prepare();
+    const order = { traceFile: DEBIAN_BOOT, image: image.path, manifestId, think, isPrefetched };
+    reports.push(await boot(near, { ...order, store: from, replica, overlay: fresh() }));
   }
-  const rows = results.map(({ place, think, isPrefetched, reports }) => {
-    const plain = results.find((one) => one.place === place && one.think === think)?.reports ?? [];
-    const seconds = reports.map((report) => report.seconds);
-    return [
-      `${place.name}, think × ${think}, ${isPrefetched ? "with" : "without"} trace`,
-      formatSpread(seconds, 2),
-      (medianOf(seconds) / medianOf(plain.map((report) => report.seconds))).toFixed(2),
-      ...[0.5, 0.99, 1].map((share) => {
-        const figure = (report: BootReport): number =>
-          share === 0.5 ? report.readP50Us : share === 0.99 ? report.readP99Us : report.readMaxUs;
-        return (medianOf(reports.map(figure)) / 1000).toFixed(2);
-      }),
-      medianOf(reports.map((report) => report.fetchedChunks)).toFixed(0),
-    ];
-  });
-  const plainResults = results.map(({ place, ...rest }) => ({ place: place.name, ...rest }));
-  const headings = ["one boot", "seconds", "of without", "read ms, median", "99 %", "most", "chunks fetched"];
-  console.log(values.json ? JSON.stringify(plainResults, undefined, 2) : formatTable(headings, rows));
-} finally {
-  await rm(directory, { recursive: true });
 }
+const rows = results.map(({ place, think, isPrefetched, reports }) => {
+  const plain = results.find((one) => one.place === place && one.think === think)?.reports ?? [];
+  const seconds = reports.map((report) => report.seconds);
+  return [
+    `${place.name}, think × ${think}, ${isPrefetched ? "with" : "without"} trace`,
+    formatSpread(seconds, 2),
+    (medianOf(seconds) / medianOf(plain.map((report) => report.seconds))).toFixed(2),
+    ...[0.5, 0.99, 1].map((share) => {
+      const figure = (report: BootReport): number =>
+        share === 0.5 ? report.readP50Us : share === 0.99 ? report.readP99Us : report.readMaxUs;
+      return (medianOf(reports.map(figure)) / 1000).toFixed(2);
+    }),
+    medianOf(reports.map((report) => report.fetchedChunks)).toFixed(0),
+  ];
+});
+const plainResults = results.map(({ place, ...rest }) => ({ place: place.name, ...rest }));
+const headings = ["one boot", "seconds", "of without", "read ms, median", "99 %", "most", "chunks fetched"];
+console.log(values.json ? JSON.stringify(plainResults, undefined, 2) : formatTable(headings, rows));

@@ -12,8 +12,7 @@
  * the temporary directory ($TMPDIR) and the page cache. Needs Debian's tgt. Five minutes.
  */
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
 import { type BlockTrace, sumTrace } from "./block-trace/block-trace.ts";
@@ -24,6 +23,7 @@ import { medianOf, percentileOf } from "./figures/statistics.ts";
 import { formatStorm, type StormFigures } from "./boot-storm-report.ts";
 import { type ReplayReport, replayAll } from "./initiator/replayers.ts";
 import type { DiskAddress, RunningTarget } from "./targets/disk-address.ts";
+import { openScratchDirectory } from "./targets/scratch-directory.ts";
 import { IngotServer } from "./targets/ingot-server.ts";
 import { Tgt } from "./targets/tgt.ts";
 
@@ -117,28 +117,25 @@ async function startTgt(directory: string, image: string, trace: BlockTrace): Pr
   return { name: "tgt", target, disks };
 }
 
-const directory = await mkdtemp(join(tmpdir(), "ingot-bench-storm-"));
-try {
-  await using stack = new AsyncDisposableStack();
-  const trace = await readTraceFile(values.trace);
-  const image = join(directory, "image.raw");
-  const imageBytes = await writeReplayImage(image, trace);
-  const contestants: Contestant[] = [];
-  for (const start of [startIngot, startTgt]) {
-    if (values.only !== undefined && start.name.toLowerCase() !== `start${values.only}`) continue;
-    const contestant = await start(directory, image, trace);
-    stack.use(contestant.target);
-    contestants.push(contestant);
-  }
-  const figures: Record<string, StormFigures[]> = {};
-  for (let round = 0; round < Number(values.rounds); round++) {
-    for (const contestant of round % 2 === 0 ? contestants : contestants.toReversed()) {
-      console.error(`round ${round + 1}: ${contestant.name}, process ${contestant.target.pid}`);
-      (figures[contestant.name] ??= []).push(await storm(contestant));
-    }
-  }
-  const facts = { trace: trace.about, ...sumTrace(trace), imageBytes, machines, think: Number(values.think) };
-  console.log(values.json ? JSON.stringify({ ...facts, figures }, undefined, 2) : formatStorm(facts, figures));
-} finally {
-  await rm(directory, { recursive: true });
+await using scratch = await openScratchDirectory("storm");
+const directory = scratch.path;
+await using stack = new AsyncDisposableStack();
+const trace = await readTraceFile(values.trace);
+const image = join(directory, "image.raw");
+const imageBytes = await writeReplayImage(image, trace);
+const contestants: Contestant[] = [];
+for (const start of [startIngot, startTgt]) {
+  if (values.only !== undefined && start.name.toLowerCase() !== `start${values.only}`) continue;
+  const contestant = await start(directory, image, trace);
+  stack.use(contestant.target);
+  contestants.push(contestant);
 }
+const figures: Record<string, StormFigures[]> = {};
+for (let round = 0; round < Number(values.rounds); round++) {
+  for (const contestant of round % 2 === 0 ? contestants : contestants.toReversed()) {
+    console.error(`round ${round + 1}: ${contestant.name}, process ${contestant.target.pid}`);
+    (figures[contestant.name] ??= []).push(await storm(contestant));
+  }
+}
+const facts = { trace: trace.about, ...sumTrace(trace), imageBytes, machines, think: Number(values.think) };
+console.log(values.json ? JSON.stringify({ ...facts, figures }, undefined, 2) : formatStorm(facts, figures));

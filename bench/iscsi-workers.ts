@@ -7,11 +7,12 @@
  * show that it does no harm. The CPU per operation says what a core more would bring. With both digests on the target has most of the
  * work, because these initiators do not check digests: there the second worker shows. A minute and a half.
  */
-import { mkdtemp, open, rm } from "node:fs/promises";
-import { availableParallelism, tmpdir } from "node:os";
+import { open } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { formatSpread, medianOf } from "./figures/statistics.ts";
+import { openScratchDirectory } from "./targets/scratch-directory.ts";
 import { formatTable } from "./figures/table.ts";
 import { cpuSecondsOf } from "./figures/process-usage.ts";
 import { runForked } from "./initiator/forked.ts";
@@ -88,41 +89,38 @@ async function writeImage(path: string): Promise<void> {
   await handle.close();
 }
 
-const directory = await mkdtemp(join(tmpdir(), "ingot-bench-workers-"));
-try {
-  await using stack = new AsyncDisposableStack();
-  const image = join(directory, "image.raw");
-  await writeImage(image);
-  const servers: Server[] = [];
-  for (const workers of values.workers.split(",")) servers.push(await start(directory, Number(workers), image, stack));
-  for (const server of servers) await measure(server, { bytes: 262_144, digests: false }, 2);
-  const results = LOADS.flatMap((load) => servers.map((server) => ({ load, server, samples: [] as Sample[] })));
-  for (let round = 0; round < Number(values.rounds); round++) {
-    for (const result of round % 2 === 0 ? results : results.toReversed()) {
-      result.samples.push(await measure(result.server, result.load, Number(values.seconds)));
-    }
+await using scratch = await openScratchDirectory("workers");
+const directory = scratch.path;
+await using stack = new AsyncDisposableStack();
+const image = join(directory, "image.raw");
+await writeImage(image);
+const servers: Server[] = [];
+for (const workers of values.workers.split(",")) servers.push(await start(directory, Number(workers), image, stack));
+for (const server of servers) await measure(server, { bytes: 262_144, digests: false }, 2);
+const results = LOADS.flatMap((load) => servers.map((server) => ({ load, server, samples: [] as Sample[] })));
+for (let round = 0; round < Number(values.rounds); round++) {
+  for (const result of round % 2 === 0 ? results : results.toReversed()) {
+    result.samples.push(await measure(result.server, result.load, Number(values.seconds)));
   }
-  const rows = results.map(({ load, server, samples }) => {
-    const rates = samples.map(({ perSecond }) => perSecond);
-    const first = results.find((one) => one.load === load)?.samples.map(({ perSecond }) => perSecond) ?? [];
-    return [
-      `${load.name}, ${server.workers} ${server.workers === 1 ? "worker" : "workers"}`,
-      formatSpread(rates),
-      (medianOf(rates) / medianOf(first)).toFixed(2),
-      formatSpread(
-        samples.map((one) => one.targetCpuUs),
-        1,
-      ),
-      formatSpread(
-        samples.map((one) => one.initiatorCpuUs),
-        1,
-      ),
-    ];
-  });
-  const headings = ["4 KiB reads", "per second", "of the first", "target µs/op", "initiators µs/op"];
-  const about = `${values.machines} machines, ${values.depth} reads open on each; ${availableParallelism()} CPUs`;
-  const plain = results.map(({ load, server, samples }) => ({ load: load.name, workers: server.workers, samples }));
-  console.log(values.json ? JSON.stringify(plain, undefined, 2) : `${about}\n${formatTable(headings, rows)}`);
-} finally {
-  await rm(directory, { recursive: true });
 }
+const rows = results.map(({ load, server, samples }) => {
+  const rates = samples.map(({ perSecond }) => perSecond);
+  const first = results.find((one) => one.load === load)?.samples.map(({ perSecond }) => perSecond) ?? [];
+  return [
+    `${load.name}, ${server.workers} ${server.workers === 1 ? "worker" : "workers"}`,
+    formatSpread(rates),
+    (medianOf(rates) / medianOf(first)).toFixed(2),
+    formatSpread(
+      samples.map((one) => one.targetCpuUs),
+      1,
+    ),
+    formatSpread(
+      samples.map((one) => one.initiatorCpuUs),
+      1,
+    ),
+  ];
+});
+const headings = ["4 KiB reads", "per second", "of the first", "target µs/op", "initiators µs/op"];
+const about = `${values.machines} machines, ${values.depth} reads open on each; ${availableParallelism()} CPUs`;
+const plain = results.map(({ load, server, samples }) => ({ load: load.name, workers: server.workers, samples }));
+console.log(values.json ? JSON.stringify(plain, undefined, 2) : `${about}\n${formatTable(headings, rows)}`);

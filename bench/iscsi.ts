@@ -7,15 +7,13 @@
  * with the default of five rounds.
  */
 import { execFile } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
 import { formatSpread, medianOf } from "./figures/statistics.ts";
+import { openScratchDirectory } from "./targets/scratch-directory.ts";
 import { formatTable, ratioCells } from "./figures/table.ts";
 import { cpuSecondsOf } from "./figures/process-usage.ts";
-import { type Contestant, openContestants } from "./targets/contestants.ts";
-import { type DiskAddress, formatUrl } from "./targets/disk-address.ts";
+import { type Contestant, openContestants, type ServedDisk } from "./targets/contestants.ts";
+import { formatUrl } from "./targets/disk-address.ts";
 import { LOADS, type Load } from "./iscsi-loads.ts";
 
 const run = promisify(execFile);
@@ -41,13 +39,13 @@ interface Result {
   readonly samples: Readonly<Record<string, readonly Sample[]>>;
 }
 
-async function measure(load: Load, contestant: Contestant, disk: DiskAddress): Promise<Sample> {
+async function measure(load: Load, { pid, disk }: ServedDisk): Promise<Sample> {
   const count = Math.max(1, Math.round(load.count * Number(values.scale)));
   const size = ["-c", String(count), "-d", String(load.depth), "-s", String(load.bytes)];
   const options = ["bench", "-t", "none", "-f", "raw", ...size, ...(load.writes === undefined ? [] : ["-w"])];
-  const before = await cpuSecondsOf(contestant.pid);
+  const before = await cpuSecondsOf(pid);
   const { stdout } = await run("qemu-img", [...options, formatUrl(disk)]);
-  const cpuSeconds = (await cpuSecondsOf(contestant.pid)) - before;
+  const cpuSeconds = (await cpuSecondsOf(pid)) - before;
   const seconds = Number(/Run completed in ([0-9.]+) seconds/.exec(stdout)?.[1]);
   return { perSecond: count / seconds, cpuUs: (cpuSeconds / count) * 1e6 };
 }
@@ -61,9 +59,9 @@ async function playRound(loads: readonly Load[], contestants: readonly Contestan
     // The second writing of each block needs the first on the same disk.
     const followers = load.writes === "first" ? loads.filter(({ writes }) => writes === "again") : [];
     for (const contestant of turned) {
-      const disk = load.writes === "first" ? await contestant.freshDisk() : contestant.disk;
+      const disk = load.writes === "first" ? await contestant.fresh() : contestant.filled;
       for (const each of [load, ...followers]) {
-        samples.get(each)?.set(contestant.name, await measure(each, contestant, disk));
+        samples.get(each)?.set(contestant.name, await measure(each, disk));
       }
     }
   }
@@ -71,7 +69,9 @@ async function playRound(loads: readonly Load[], contestants: readonly Contestan
 }
 
 async function play(contestants: readonly Contestant[]): Promise<Result[]> {
-  const loads = LOADS.filter(({ name }) => name.includes(values.only));
+  const isWanted = ({ name }: Load): boolean => name.includes(values.only);
+  const isAgain = LOADS.some((load) => load.writes === "again" && isWanted(load));
+  const loads = LOADS.filter((load) => isWanted(load) || (load.writes === "first" && isAgain));
   const results = loads.map((load) => ({
     load,
     samples: Object.fromEntries(contestants.map(({ name }) => [name, [] as Sample[]])),
@@ -97,26 +97,23 @@ function rowsOf({ load, samples }: Result, figure: keyof Sample): string[][] {
   });
 }
 
-const directory = await mkdtemp(join(tmpdir(), "ingot-bench-iscsi-"));
-try {
-  await using opened = await openContestants(directory);
-  const results = await play(opened.contestants);
-  if (values.json) console.log(JSON.stringify(results, undefined, 2));
-  else {
-    const headings = ["", "target", "median (range)", "of tgt's", "goal", "reached"];
-    console.log(
-      `operations per second\n${formatTable(
-        headings,
-        results.flatMap((one) => rowsOf(one, "perSecond")),
-      )}`,
-    );
-    console.log(
-      `µs of the target's CPU per operation\n${formatTable(
-        headings,
-        results.flatMap((one) => rowsOf(one, "cpuUs")),
-      )}`,
-    );
-  }
-} finally {
-  await rm(directory, { recursive: true });
+await using scratch = await openScratchDirectory("iscsi");
+const directory = scratch.path;
+await using opened = await openContestants(directory);
+const results = await play(opened.contestants);
+if (values.json) console.log(JSON.stringify(results, undefined, 2));
+else {
+  const headings = ["", "target", "median (range)", "of tgt's", "goal", "reached"];
+  console.log(
+    `operations per second\n${formatTable(
+      headings,
+      results.flatMap((one) => rowsOf(one, "perSecond")),
+    )}`,
+  );
+  console.log(
+    `µs of the target's CPU per operation\n${formatTable(
+      headings,
+      results.flatMap((one) => rowsOf(one, "cpuUs")),
+    )}`,
+  );
 }

@@ -11,6 +11,13 @@ export async function killChild(child: ChildProcess): Promise<void> {
   await exited;
 }
 
+/** Sees to it that a child does not outlive this process. */
+export function tieChild(child: ChildProcess): void {
+  const kill = (): void => void child.kill("SIGKILL");
+  process.once("exit", kill);
+  child.once("exit", () => process.off("exit", kill));
+}
+
 /** A TCP port of 127.0.0.1 that nobody listens on now. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { killChild } from "./child-process.ts";
+import { killChild, tieChild } from "./child-process.ts";
 import type { DiskAddress, RunningTarget } from "./disk-address.ts";
 
 /** `@ingot/iscsi` over a raw file and nothing else, in a process of its own: what the protocol costs. */
@@ -9,6 +9,7 @@ export async function startIngotRaw(path: string): Promise<RunningTarget & { rea
   const program = new URL("../../packages/iscsi/test/serve.ts", import.meta.url).pathname;
   const options = ["--disable-warning=ExperimentalWarning", program, "--file", path];
   const child = spawn(process.execPath, options, { stdio: ["ignore", "pipe", "inherit"] });
+  tieChild(child);
   const ended = once(child, "exit").then(([code]) => Promise.reject(new Error(`the target ended with ${code}`)));
   // It ends at last; that is no error then.
   ended.catch(() => undefined);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Disk, Machine } from "@ingot/api";
 import { ServerProcess } from "../../test/server-process.ts";
-import { freePort } from "./child-process.ts";
+import { freePort, tieChild } from "./child-process.ts";
 import type { DiskAddress, RunningTarget } from "./disk-address.ts";
 
 const run = promisify(execFile);
@@ -28,7 +28,9 @@ export class IngotServer implements RunningTarget {
     await run(process.execPath, [warnings, mainFile, "image", "add", IMAGE, imagePath, "--data", data]);
     const [http, boot, iscsi] = [await freePort(), await freePort(), await freePort()];
     const ports = ["--http", `127.0.0.1:${http}`, "--boot-port", String(boot), "--iscsi", `127.0.0.1:${iscsi}`];
-    return new IngotServer(await ServerProcess.start(data, ...ports, "--log-level", "error", ...options));
+    const server = await ServerProcess.start(data, ...ports, "--log-level", "error", ...options);
+    tieChild(server.child);
+    return new IngotServer(server);
   }
 
   /** A new machine, whose disk nobody has written to yet. */

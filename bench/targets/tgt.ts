@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { promisify } from "node:util";
-import { freePort, killChild } from "./child-process.ts";
+import { freePort, killChild, tieChild } from "./child-process.ts";
 import type { DiskAddress, RunningTarget } from "./disk-address.ts";
 
 const run = promisify(execFile);
@@ -25,6 +25,7 @@ export class Tgt implements RunningTarget {
     // Its control sockets are numbered to 32767.
     const control = String(port % 32_768);
     const child = spawn("tgtd", ["-f", "-C", control, "--iscsi", `portal=127.0.0.1:${port}`], { stdio: "ignore" });
+    tieChild(child);
     const tgt = new Tgt(child, control, port);
     for (let tries = 0; ; tries++) {
       try {
