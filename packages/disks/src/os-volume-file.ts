@@ -3,7 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 
-import { punchHole } from "@ingot/linux";
+import { CachedReader, punchHole } from "@ingot/linux";
 
 import { DiskError } from "./errors.ts";
 import { PageCacheEstimate, WarmBlocks } from "./warm-blocks.ts";
@@ -108,6 +108,7 @@ export class OsVolume implements Volume, ReadOnlyVolume {
  */
 export class OsFile implements DurableFile {
   readonly #fd: number;
+  readonly #cached: CachedReader;
   readonly #warm: WarmBlocks;
   /** Where bytes go that are read for the cache's sake. */
   #unread = new Uint8Array();
@@ -120,6 +121,7 @@ export class OsFile implements DurableFile {
   /** Takes over the descriptor. */
   constructor(fd: number, pageCache: PageCacheEstimate) {
     this.#fd = fd;
+    this.#cached = new CachedReader(fd);
     this.#warm = new WarmBlocks(pageCache);
   }
 
@@ -127,7 +129,7 @@ export class OsFile implements DurableFile {
   read(offset: number, into: Uint8Array): void | Promise<void> {
     this.#refuseIfClosed();
     const isHot = into.length <= MAX_SYNC_BYTES && this.#warm.has(offset, into.length);
-    if (!isHot) return this.#readLater(offset, into);
+    if (!isHot) return this.#readUncertain(offset, into);
     this.#warm.touch(offset, into.length);
     const length = fs.readSync(this.#fd, into, 0, into.length, offset);
     if (length !== into.length) return this.#readLater(offset, into);
@@ -217,6 +219,14 @@ export class OsFile implements DurableFile {
       this.#syncError = error;
     }
     this.#backgroundSync = undefined;
+  }
+
+  /** Nothing is known of the range: the kernel is asked, who answers from the page cache or says that it would have to wait. */
+  #readUncertain(offset: number, into: Uint8Array): void | Promise<void> {
+    if (into.length > MAX_SYNC_BYTES) return this.#readLater(offset, into);
+    const length = this.#cached.read(into as Uint8Array<ArrayBuffer>, offset);
+    if (length < into.length) return this.#readLater(offset, into);
+    this.#warm.touch(offset, length);
   }
 
   async #readLater(offset: number, into: Uint8Array): Promise<void> {

@@ -1,3 +1,4 @@
+export { CachedReader } from "./cached-read.ts";
 export { duplicateDescriptor } from "./descriptor.ts";
 export { SystemCallError } from "./errors.ts";
 export { openRawIcmp6Socket } from "./icmp6-socket.ts";

@@ -14,6 +14,8 @@ interface Libc {
   /** `name` ends with a zero byte. */
   readonly if_nametoindex: (name: Uint8Array) => number;
   readonly lseek: (fd: number, offset: bigint, whence: number) => bigint;
+  /** `vectors` are `struct iovec`, whose pointers come from `addressOf`. */
+  readonly preadv2: (fd: number, vectors: Uint8Array, count: number, offset: bigint, flags: number) => bigint;
   /** `header` is a `struct msghdr`, whose pointers come from `addressOf`. */
   readonly recvmsg: (fd: number, header: Uint8Array, flags: number) => bigint;
   readonly sendto: (
@@ -56,6 +58,7 @@ function load(): Libc {
     flock: { return: "i32", arguments: ["i32", "i32"] },
     if_nametoindex: { return: "u32", arguments: ["buffer"] },
     lseek: { return: "i64", arguments: ["i32", "i64", "i32"] },
+    preadv2: { return: "i64", arguments: ["i32", "buffer", "i32", "i64", "i32"] },
     recvmsg: { return: "i64", arguments: ["i32", "buffer", "i32"] },
     sendto: { return: "i64", arguments: ["i32", "buffer", "u64", "i32", "buffer", "u32"] },
     setsockopt: { return: "i32", arguments: ["i32", "i32", "i32", "buffer", "u32"] },
