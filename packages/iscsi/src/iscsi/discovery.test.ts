@@ -72,7 +72,7 @@ test.each([
 test.each([
   ["", [`TargetName=${TARGET_NAME}`, "TargetAddress=10.0.0.1:3260,1"]],
   [TARGET_NAME, [`TargetName=${TARGET_NAME}`, "TargetAddress=10.0.0.1:3260,1"]],
-  ["All", ["SendTargets=Reject"]],
+  ["All", [`TargetName=${TARGET_NAME}`, "TargetAddress=10.0.0.1:3260,1"]],
   ["iqn.2026-11.org.ingot:b", ["SendTargets=Reject"]],
 ])("a normal session hears of its own target only: SendTargets=%s", async (wanted, expected) => {
   expect((await ask(new Harness({ directory: others }), false, `SendTargets=${wanted}`)).lines).toEqual(expected);

@@ -93,13 +93,13 @@ export class Discovery {
   }
 
   /**
-   * `All` or a name in a discovery session; nothing, or its own name, in a normal one, which hears of no other target
-   * (RFC 7143 appendix C).
+   * `All` or a name in a discovery session; nothing, or its own name, in a normal one (RFC 7143 appendix C). Initiators ask for `All` there, too:
+   * all that a normal session may hear of is its own target.
    */
   async #sendTargets(wanted: string): Promise<TextKey[]> {
     const own = this.#deps.targetName;
     if (own !== undefined) {
-      if (wanted !== "" && wanted !== own) return [["SendTargets", "Reject"]];
+      if (wanted !== "" && wanted !== "All" && wanted !== own) return [["SendTargets", "Reject"]];
       const listed = (await this.#deps.list()).find(({ targetName }) => targetName === own);
       // A name that is given for one boot is not listed, but it is there: the session proves it.
       return this.#describe(listed ?? { targetName: own });
