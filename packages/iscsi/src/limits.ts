@@ -146,3 +146,6 @@ export const SHUTDOWN_LOGOUT_SECONDS = 2;
 
 /** After this silence TCP probes the peer; initiators that never ping (iPXE) are told from dead ones this way. */
 export const KEEP_ALIVE_DELAY_MS = 30_000;
+
+/** Bytes taken from a socket at a time. */
+export const READ_BYTES = 262_144;

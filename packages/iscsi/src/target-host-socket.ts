@@ -13,6 +13,7 @@ import {
   MAX_CONNECTIONS,
   MAX_CONNECTIONS_IN_LOGIN,
   PING_CHECK_MS,
+  READ_BYTES,
   SHUTDOWN_LOGOUT_SECONDS,
 } from "./limits.ts";
 import { formatPortal, type Portal } from "./portal-socket.ts";
@@ -44,6 +45,11 @@ export class TargetHost {
   readonly #connections = new Set<Connection>();
   /** Those of them that were not logged in when it was last asked. */
   readonly #inLogin = new Set<Connection>();
+  /**
+   * Where the bytes of every connection arrive, one read at a time: each is dealt with before the next. With a buffer for each read,
+   * making and collecting them takes more time than most commands.
+   */
+  readonly #readBuffer = new Uint8Array(READ_BYTES);
   readonly #pingTimer: NodeJS.Timeout;
   #taken = 0;
   #dropped = 0;
@@ -81,14 +87,33 @@ export class TargetHost {
   /** Takes over a connection that another thread has accepted; nothing happens when that thread took it back before. */
   take(handed: HandedConnection): void {
     if (!claim(handed)) return;
-    const socket = new Socket({ fd: handed.fd, readable: true, writable: true });
+    let connection: Connection | undefined;
+    const socket = new Socket({
+      fd: handed.fd,
+      readable: true,
+      writable: true,
+      onread: {
+        buffer: this.#readBuffer,
+        callback: (length, bytes) => {
+          connection?.receive(bytes.subarray(0, length));
+          return true;
+        },
+      },
+    });
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
-    this.accept(socket, handed, handed.received);
+    connection = this.#serve(socket, handed);
+    connection?.receive(handed.received);
   }
 
-  /** Serves a connection from its first byte on; `received` are bytes that were read from it already. */
-  accept(socket: Socket, addresses: ConnectionAddresses, received?: Uint8Array): void {
+  /** Serves a connection from its first byte on. */
+  accept(socket: Socket, addresses: ConnectionAddresses): void {
+    const connection = this.#serve(socket, addresses);
+    socket.on("data", (chunk: Buffer) => connection?.receive(chunk));
+  }
+
+  /** Sets a connection up for whoever reads its socket; nothing when there is no room for it. */
+  #serve(socket: Socket, addresses: ConnectionAddresses): Connection | undefined {
     for (const each of this.#inLogin) if (each.isLoggedIn) this.#inLogin.delete(each);
     if (
       this.#closing !== undefined ||
@@ -97,7 +122,7 @@ export class TargetHost {
     ) {
       this.#dropped++;
       socket.destroy();
-      return;
+      return undefined;
     }
     this.#taken++;
     const { peerAddress, portal } = addresses;
@@ -107,7 +132,6 @@ export class TargetHost {
     const loginTimer = setTimeout(() => {
       if (!connection.isLoggedIn) void connection.close("timeout");
     }, LOGIN_TIMEOUT_MS);
-    socket.on("data", (chunk: Buffer) => connection.receive(chunk));
     // The reason of a broken connection does not matter here: "close" follows, and the session ends as disconnected.
     socket.on("error", () => undefined);
     socket.on("close", () => {
@@ -116,7 +140,7 @@ export class TargetHost {
       // Until then `close` has to find it.
       void connection.close("disconnected").finally(() => this.#connections.delete(connection));
     });
-    if (received !== undefined) connection.receive(received);
+    return connection;
   }
 
   /**

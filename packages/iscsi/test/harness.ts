@@ -134,7 +134,12 @@ export class TestConnection {
   }
 
   send(...pdus: readonly Uint8Array[]): void {
-    for (const one of pdus) this.connection.receive(one);
+    for (const one of pdus) {
+      const read = new Uint8Array(one);
+      this.connection.receive(read);
+      // As the next read does: what is kept of this one has to be a copy.
+      read.fill(0xee);
+    }
   }
 
   /** What came since the last time, after everything that can happen by itself has happened. */

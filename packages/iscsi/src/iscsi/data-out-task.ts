@@ -74,7 +74,7 @@ export class DataOutTask implements Task {
       this.#requested = unsolicited;
     } else if (immediate > 0) {
       this.#requested = immediate;
-      this.#consume(pdu.bytes, pdu.dataAt, 0, immediate, pdu.buffer);
+      this.#consumePdu(pdu, 0, immediate);
     }
     this.#advance();
   }
@@ -94,7 +94,7 @@ export class DataOutTask implements Task {
       this.#fail(new CheckCondition(SenseOf.protocolServiceCrcError));
     } else if (header.final && burst.have === 0 && burst.buffer === undefined && pdu.dataLength === burst.length) {
       this.#close(burst);
-      this.#consume(pdu.bytes, pdu.dataAt, burst.start, burst.length, pdu.buffer);
+      this.#consumePdu(pdu, burst.start, burst.length);
     } else {
       this.#append(burst, pdu);
       if (header.final) this.#complete(burst);
@@ -141,8 +141,17 @@ export class DataOutTask implements Task {
     buffer?.release();
   }
 
+  /** Hands data of a PDU to the command; what the socket will read into again is copied for it. */
+  #consumePdu(pdu: FramedPdu, start: number, length: number): void {
+    if (pdu.buffer !== undefined) return this.#consume(pdu.bytes, pdu.dataAt, start, length, pdu.buffer);
+    const copy = this.#pool.take();
+    copy.bytes.set(pdu.bytes.subarray(pdu.dataAt, pdu.dataAt + length));
+    this.#consume(copy.bytes, 0, start, length, copy);
+    copy.release();
+  }
+
   /** Hands data to the command. `buffer` is retained while that takes time. */
-  #consume(bytes: Uint8Array, at: number, start: number, length: number, buffer: PooledBuffer | undefined): void {
+  #consume(bytes: Uint8Array, at: number, start: number, length: number, buffer: PooledBuffer): void {
     if (this.#failed) return;
     // The initiator may expect to give more than the command takes: the rest is left.
     const useful = Math.min(length, this.#total - start);
@@ -160,12 +169,12 @@ export class DataOutTask implements Task {
     }
   }
 
-  #consumeLater(later: Promise<void>, length: number, buffer: PooledBuffer | undefined): void {
-    buffer?.retain();
+  #consumeLater(later: Promise<void>, length: number, buffer: PooledBuffer): void {
+    buffer.retain();
     this.#inFlight++;
     this.#host.writing(length);
     const settle = (): void => {
-      buffer?.release();
+      buffer.release();
       this.#inFlight--;
       this.#host.writing(-length);
       if (this.#aborted) {

@@ -9,7 +9,7 @@ import { DIGEST_BYTES, digestMatches } from "./digest.ts";
  * take the numbers out before returning.
  */
 export interface FramedPdu {
-  /** The buffer that holds the PDU: the socket's chunk itself, or a pooled one. */
+  /** The buffer that holds the PDU: what was read from the socket, or a pooled one. */
   bytes: Uint8Array;
   /** Offset of the BHS. */
   at: number;
@@ -17,7 +17,7 @@ export interface FramedPdu {
   dataAt: number;
   /** Length of the data segment without padding. */
   dataLength: number;
-  /** The buffer to `retain` when data is kept beyond the call; absent when the chunk belongs to nobody else anyway. */
+  /** The buffer to `retain` when data is kept beyond the call; absent when the bytes are the socket's, and have to be copied to be kept. */
   buffer: PooledBuffer | undefined;
 }
 
@@ -41,7 +41,7 @@ export class Framer {
   #partial: PooledBuffer | undefined;
   #partialHave = 0;
   #partialTotal = 0;
-  /** Chunks that arrived while stopped. */
+  /** Copies of what arrived while stopped. */
   #waiting: Uint8Array[] = [];
   #stopped = false;
   #headerDigest = 0;
@@ -65,10 +65,10 @@ export class Framer {
     return this.#stopped;
   }
 
-  /** Takes the next bytes of the stream. Throws `IscsiError` on a length above the limit or a wrong digest. */
+  /** Takes the next bytes of the stream, which are the caller's again afterwards. Throws `IscsiError` on a length above the limit or a wrong digest. */
   push(chunk: Uint8Array): void {
-    if (this.#stopped) this.#waiting.push(chunk);
-    else this.#cut(chunk);
+    const rest = this.#stopped ? chunk : this.#cut(chunk);
+    if (rest !== undefined) this.#waiting.push(new Uint8Array(rest));
   }
 
   /** Goes on after the sink returned false. */
@@ -76,7 +76,10 @@ export class Framer {
     this.#stopped = false;
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const chunk of waiting) this.push(chunk);
+    for (const chunk of waiting) {
+      const rest = this.#stopped ? chunk : this.#cut(chunk);
+      if (rest !== undefined) this.#waiting.push(rest);
+    }
   }
 
   /** Gives back what it holds. */
@@ -87,27 +90,26 @@ export class Framer {
     this.#partial = undefined;
   }
 
-  #cut(chunk: Uint8Array): void {
+  /** Returns what is left when the sink stops it. */
+  #cut(chunk: Uint8Array): Uint8Array | undefined {
     let at = this.#headerHave > 0 || this.#partial !== undefined ? this.#complete(chunk) : 0;
     while (at < chunk.length) {
-      if (this.#stopped) {
-        this.#waiting.push(chunk.subarray(at));
-        return;
-      }
+      if (this.#stopped) return chunk.subarray(at);
       const available = chunk.length - at;
       if (available < BHS_BYTES) {
         this.#header.set(chunk.subarray(at));
         this.#headerHave = available;
-        return;
+        return undefined;
       }
       const total = this.#totalLength(chunk, at);
       if (available < total) {
         this.#begin(chunk.subarray(at), total);
-        return;
+        return undefined;
       }
       this.#deliver(chunk, at, undefined);
       at += total;
     }
+    return undefined;
   }
 
   /** Adds to the PDU that crosses chunks; returns how much of `chunk` it took. */

@@ -47,7 +47,8 @@ export function decodeScsiCommand(bytes: Uint8Array, at: number): ScsiCommand {
     attribute: flags & 7,
     initiatorTaskTag: u32At(bytes, at + 16),
     expectedDataTransferLength: u32At(bytes, at + 20),
-    cdb: ahsLength === 0 ? bytes.subarray(at + 32, at + 48) : extendedCdb(bytes, at, ahsLength),
+    // A copy: commands look at it as long as they run. (`slice` of a Buffer would be none.)
+    cdb: ahsLength === 0 ? Uint8Array.prototype.slice.call(bytes, at + 32, at + 48) : extendedCdb(bytes, at, ahsLength),
   };
 }
 
