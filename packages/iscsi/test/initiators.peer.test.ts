@@ -59,6 +59,30 @@ describe.runIf(havePrograms("iscsi-ls", "iscsi-inq", "iscsi-perf", "iscsi-test-c
       await rm(dir, { recursive: true });
     });
 
+    test("QEMU follows a login redirect to the server that has the disk", async () => {
+      const other = await TargetServer.listen({
+        address: "127.0.0.1",
+        port: 0,
+        directory: {
+          credentials: async () => undefined,
+          resolve: async () => ({ kind: "moved", address: portal, permanent: false }),
+          list: async () => [],
+        },
+      });
+      try {
+        memory.write(0, new Uint8Array(4096).fill(0x5d));
+        const url = `iscsi://127.0.0.1:${other.address.port}/${MEMORY}/0`;
+        const before = server.counters.logins;
+        const { output } = await finish("qemu-io", "-r", "-f", "raw", "-c", "read -P 0x5d 0 4096", url);
+        expect(output).toContain("read 4096/4096 bytes");
+        expect(output).not.toContain("verification failed");
+        expect(other.counters).toMatchObject({ logins: 0, refusedLogins: 1 });
+        expect(server.counters.logins).toBe(before + 1);
+      } finally {
+        await other.close();
+      }
+    });
+
     test("iscsi-ls finds the targets and their disks", async () => {
       const { code, output } = await finish("iscsi-ls", "--show-luns", `iscsi://machine%a-long-secret@${portal}`);
       expect(code).toBe(0);
