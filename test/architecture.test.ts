@@ -17,6 +17,7 @@ const TIERS: Readonly<Record<string, number>> = {
   "router-advert": 1,
   netboot: 2,
   disks: 2,
+  swarm: 2,
   control: 3,
   server: 4,
   console: 4,

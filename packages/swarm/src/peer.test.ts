@@ -1,0 +1,148 @@
+import { expect, test } from "vitest";
+import { PackSet } from "./pack-set.ts";
+import { Peer } from "./peer.ts";
+
+/** A peer whose messages are written down. */
+function watched(held: PackSet, slots = 2) {
+  const said: string[] = [];
+  const peer = new Peer({
+    held,
+    uploadSlots: slots,
+    downloadSlots: slots,
+    random: () => 0.999,
+    actions: {
+      announce: (pack) => void said.push(`announce ${pack}`),
+      welcome: () => void said.push("welcome"),
+      grant: (to, suggestion) => void said.push(`grant ${to}${suggestion === undefined ? "" : ` ${suggestion}`}`),
+      request: (from, pack) => void said.push(`request ${from} ${pack}`),
+      decline: (to) => void said.push(`decline ${to}`),
+      cancel: (from, pack) => void said.push(`cancel ${from} ${pack}`),
+    },
+  });
+  return { peer, said: () => said.splice(0) };
+}
+
+function packs(...held: readonly number[]): PackSet {
+  const set = new PackSet(4);
+  for (const pack of held) set.add(pack);
+  return set;
+}
+
+test("free upload slots are offered to the neighbours that lack most", () => {
+  const { peer, said } = watched(packs(0, 1));
+  peer.addNeighbour({ id: 7, held: packs(0, 1) });
+  expect(said()).toEqual([]);
+  peer.addNeighbour({ id: 8, held: packs(0) });
+  expect(said()).toEqual(["grant 8"]);
+  peer.addNeighbour({ id: 9, held: packs() });
+  expect(said()).toEqual(["grant 9"]);
+  peer.addNeighbour({ id: 10, held: packs() });
+  expect(said()).toEqual([]);
+  peer.declined(8);
+  expect(said()).toEqual(["grant 10"]);
+});
+
+test("an offer is used for the pack that fewest neighbours have", () => {
+  const { peer, said } = watched(packs());
+  peer.addNeighbour({ id: 7, held: packs(0, 1, 2) });
+  peer.addNeighbour({ id: 8, held: packs(0, 1) });
+  peer.granted(7, undefined);
+  expect(said()).toEqual(["request 7 2"]);
+  peer.received(7, 2);
+  expect(said()).toEqual(["announce 2", "grant 8"]);
+});
+
+test("what a seed suggests is taken, unless it is here or on its way", () => {
+  const { peer, said } = watched(packs());
+  peer.addNeighbour({ id: 7, held: packs(0, 1, 2, 3) });
+  peer.granted(7, 3);
+  peer.granted(7, 3);
+  expect(said()).toEqual(["request 7 3", "request 7 0"]);
+});
+
+test("no more packs are asked for at a time than there are slots", () => {
+  const { peer, said } = watched(packs());
+  peer.addNeighbour({ id: 7, held: packs(0, 1, 2, 3) });
+  for (let i = 0; i < 3; i++) peer.granted(7, undefined);
+  expect(said()).toEqual(["request 7 0", "request 7 1", "decline 7"]);
+  peer.failed(7, 0);
+  expect(said()).toEqual(["welcome"]);
+  peer.granted(7, undefined);
+  expect(said()).toEqual(["request 7 0"]);
+});
+
+test("what a neighbour was sending when it died is asked for elsewhere", () => {
+  const { peer, said } = watched(packs());
+  peer.addNeighbour({ id: 7, held: packs(3) });
+  peer.addNeighbour({ id: 8, held: packs(3) });
+  peer.granted(7, undefined);
+  peer.removeNeighbour(7);
+  peer.granted(8, undefined);
+  expect(said()).toEqual(["request 7 3", "welcome", "request 8 3"]);
+});
+
+test("in the endgame a pack is asked for twice at most, and the slower one is cancelled", () => {
+  const { peer, said } = watched(packs(0, 1, 2), 3);
+  for (const id of [7, 8, 9]) peer.addNeighbour({ id, held: packs(0, 1, 2, 3) });
+  for (const id of [7, 8, 9]) peer.granted(id, undefined);
+  expect(said()).toEqual(["request 7 3", "request 8 3", "decline 9"]);
+  peer.received(8, 3);
+  expect(said()).toEqual(["cancel 7 3", "announce 3"]);
+});
+
+test("a gateway takes its own share from another site, and when that is complete the rest, one at a time", () => {
+  const { peer, said } = watched(packs());
+  peer.addNeighbour({ id: 7, held: packs(0, 1, 2, 3), share: packs(1) });
+  peer.granted(7, undefined);
+  peer.granted(7, undefined);
+  expect(said()).toEqual(["request 7 1", "decline 7"]);
+  peer.received(7, 1);
+  peer.granted(7, undefined);
+  peer.granted(7, undefined);
+  expect(said()).toEqual(["announce 1", "request 7 0", "decline 7"]);
+});
+
+test("a neighbour that declined is offered again when it tells of progress, or when there is something new for it", () => {
+  const { peer, said } = watched(packs(0), 1);
+  peer.addNeighbour({ id: 7, held: packs() });
+  peer.declined(7);
+  expect(said()).toEqual(["grant 7"]);
+  peer.neighbourHas(7, 3);
+  expect(said()).toEqual(["grant 7"]);
+  peer.declined(7);
+  peer.neighbourWelcomes(7);
+  expect(said()).toEqual(["grant 7"]);
+  peer.declined(7);
+  peer.received(8, 1);
+  expect(said()).toEqual(["announce 1", "grant 7"]);
+});
+
+test("a pair that works is kept, until another neighbour has fallen far behind", () => {
+  const held = PackSet.full(40);
+  held.delete(39);
+  const { peer, said } = watched(held, 1);
+  const behind = (count: number): PackSet => {
+    const set = PackSet.full(40);
+    for (let pack = 0; pack < count; pack++) set.delete(pack);
+    return set;
+  };
+  peer.addNeighbour({ id: 7, held: behind(20) });
+  peer.addNeighbour({ id: 8, held: behind(29) });
+  peer.uploaded(7);
+  expect(said()).toEqual(["grant 7", "grant 7"]);
+  peer.addNeighbour({ id: 9, held: behind(35) });
+  peer.uploaded(7);
+  expect(said()).toEqual(["grant 9"]);
+});
+
+test("what a stranger says changes nothing", () => {
+  const { peer, said } = watched(packs(0));
+  peer.granted(99, undefined);
+  peer.declined(99);
+  peer.uploaded(99);
+  peer.neighbourHas(99, 1);
+  peer.neighbourWelcomes(99);
+  peer.removeNeighbour(99);
+  peer.failed(99, 2);
+  expect(said()).toEqual([]);
+});

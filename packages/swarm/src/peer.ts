@@ -1,0 +1,246 @@
+import { Downloads } from "./downloads.ts";
+import { NEEDIER_BY_PACKS } from "./limits.ts";
+import type { PackSet } from "./pack-set.ts";
+import { Rarity } from "./rarity.ts";
+import { SuperSeeding } from "./super-seeding.ts";
+
+/** What a peer asks its surroundings to do. The calls return at once; what comes of them comes back as an event. */
+export interface PeerActions {
+  /** Tell every neighbour that a pack is here now, verified. */
+  announce(pack: number): void;
+  /** Offer a neighbour one upload; it answers by asking for a pack or by declining. It SHOULD ask for the suggested one where there is a suggestion. */
+  grant(neighbour: number, suggestion: number | undefined): void;
+  /** Ask a neighbour that made an offer for a pack. */
+  request(neighbour: number, pack: number): void;
+  /** Tell a neighbour that its offer is not needed now. */
+  decline(neighbour: number): void;
+  /** Stop a transfer that was asked for: the pack came from elsewhere. */
+  cancel(neighbour: number, pack: number): void;
+  /** Tell every neighbour that offers are welcome again, although no pack has come. */
+  welcome(): void;
+}
+
+/** How a peer is made. */
+export interface PeerOptions {
+  /** The packs that are here and verified; kept up to date by the peer. */
+  readonly held: PackSet;
+  readonly uploadSlots: number;
+  readonly downloadSlots: number;
+  /** Numbers in [0, 1). */
+  readonly random: () => number;
+  readonly actions: PeerActions;
+}
+
+/** What a peer needs to know of a neighbour. */
+export interface NeighbourFacts {
+  readonly id: number;
+  /** What it holds now; the peer takes this set over and keeps it up to date. */
+  readonly held: PackSet;
+  /** For a neighbour across a slow link: the packs that are this peer's to fetch there, the others being its fellow gateways'. */
+  readonly share?: PackSet | undefined;
+}
+
+interface Neighbour extends NeighbourFacts {
+  /** How many packs we hold that it does not. */
+  lacking: number;
+  /** It had no use for an offer, and has told of no progress since. */
+  isBusy: boolean;
+  /** An upload to it is offered or under way. */
+  isServed: boolean;
+}
+
+/**
+ * One member of a swarm without its sockets and disks: decides whom to offer an upload and which pack to take where one is offered.
+ *
+ * The side with upload capacity speaks first. A free slot is offered to a neighbour, which then picks the rarest pack that it can get
+ * there, so that no request waits in a queue while its choice goes stale, and no slot is idle while a neighbour needs something. A pair that works is
+ * kept, which spares both the search for another, until some neighbour has fallen behind. See docs/decisions/0012-swarm.md.
+ */
+export class Peer {
+  readonly #options: PeerOptions;
+  readonly #neighbours = new Map<number, Neighbour>();
+  readonly #rarity: Rarity;
+  readonly #downloads: Downloads;
+  readonly #superSeeding: SuperSeeding | undefined;
+  #uploads = 0;
+
+  constructor(options: PeerOptions) {
+    this.#options = options;
+    const { packCount, isFull } = options.held;
+    this.#rarity = new Rarity(packCount, options.random);
+    this.#downloads = new Downloads(packCount);
+    this.#superSeeding = isFull ? new SuperSeeding(packCount, options.random) : undefined;
+  }
+
+  /** The packs that are here and verified. */
+  get held(): PackSet {
+    return this.#options.held;
+  }
+
+  get neighbourIds(): readonly number[] {
+    return [...this.#neighbours.keys()];
+  }
+
+  /** A neighbour is connected. One that is known already is left as it is. */
+  addNeighbour(facts: NeighbourFacts): void {
+    if (this.#neighbours.has(facts.id)) return;
+    this.#rarity.addAll(facts.held, 1);
+    const lacking = this.held.countMissingIn(facts.held);
+    this.#neighbours.set(facts.id, { ...facts, lacking, isBusy: false, isServed: false });
+    this.#offerFreeSlots();
+  }
+
+  /** A neighbour is gone; what it was sending can be had from others at once. */
+  removeNeighbour(id: number): void {
+    const neighbour = this.#neighbours.get(id);
+    if (neighbour === undefined) return;
+    this.#neighbours.delete(id);
+    this.#superSeeding?.withdraw(id);
+    this.#rarity.addAll(neighbour.held, -1);
+    if (this.#downloads.removeNeighbour(id)) this.#options.actions.welcome();
+    if (neighbour.isServed) this.#uploads--;
+    this.#offerFreeSlots();
+  }
+
+  /** A neighbour holds one pack more, and has room for another. */
+  neighbourHas(id: number, pack: number): void {
+    const neighbour = this.#neighbours.get(id);
+    if (neighbour === undefined || !neighbour.held.add(pack)) return;
+    this.#rarity.add(pack);
+    if (this.held.has(pack)) neighbour.lacking--;
+    neighbour.isBusy = false;
+    this.#offerFreeSlots();
+  }
+
+  /** A neighbour that declined can use offers again. */
+  neighbourWelcomes(id: number): void {
+    const neighbour = this.#neighbours.get(id);
+    if (neighbour === undefined) return;
+    neighbour.isBusy = false;
+    this.#offerFreeSlots();
+  }
+
+  /** A neighbour offers an upload. */
+  granted(id: number, suggestion: number | undefined): void {
+    const neighbour = this.#neighbours.get(id);
+    if (neighbour === undefined) return;
+    const hasRoom = this.#downloads.count < this.#options.downloadSlots;
+    const pack = hasRoom ? this.#pick(neighbour, suggestion) : undefined;
+    if (pack === undefined) {
+      this.#options.actions.decline(id);
+      return;
+    }
+    this.#downloads.add(pack, id);
+    this.#options.actions.request(id, pack);
+  }
+
+  /** A neighbour asks for a pack after an offer. */
+  requested(id: number, pack: number): void {
+    this.#superSeeding?.took(id, pack);
+  }
+
+  /** A neighbour has no use for an offer. */
+  declined(id: number): void {
+    const neighbour = this.#neighbours.get(id);
+    if (neighbour === undefined) return;
+    neighbour.isBusy = true;
+    this.#superSeeding?.withdraw(id);
+    this.#endUpload(neighbour);
+    this.#offerFreeSlots();
+  }
+
+  /** An upload has come to its end, be it good or bad. */
+  uploaded(id: number): void {
+    const neighbour = this.#neighbours.get(id);
+    if (neighbour === undefined) return;
+    this.#endUpload(neighbour);
+    if (this.#uploads < this.#options.uploadSlots && this.#isWorthKeeping(neighbour)) this.#offer(neighbour);
+    this.#offerFreeSlots();
+  }
+
+  /** A pack is here and verified. */
+  received(id: number, pack: number): void {
+    for (const source of this.#downloads.removePack(pack)) {
+      if (source !== id) this.#options.actions.cancel(source, pack);
+    }
+    if (!this.held.add(pack)) return;
+    for (const neighbour of this.#neighbours.values()) {
+      if (neighbour.held.has(pack)) continue;
+      neighbour.lacking++;
+      // What it declined was less than this.
+      neighbour.isBusy = false;
+    }
+    this.#options.actions.announce(pack);
+    this.#offerFreeSlots();
+  }
+
+  /** A pack did not come, or was not what it should be. */
+  failed(id: number, pack: number): void {
+    if (this.#downloads.remove(pack, id)) this.#options.actions.welcome();
+  }
+
+  #pick(neighbour: Neighbour, suggestion: number | undefined): number | undefined {
+    const { id, held: offered, share } = neighbour;
+    const { held } = this;
+    const fetching = this.#downloads.packs;
+    const isWanted = (pack: number): boolean => offered.has(pack) && !held.has(pack) && !fetching.has(pack);
+    if (suggestion !== undefined && share === undefined && isWanted(suggestion)) return suggestion;
+    const pack = this.#rarity.pick({ offered, held, fetching, share });
+    if (pack !== undefined) return pack;
+    if (share !== undefined) return this.#pickBeyondShare(neighbour, share);
+    const isEndgame = held.size + fetching.size === held.packCount;
+    return isEndgame ? this.#downloads.pickDuplicate(offered, id) : undefined;
+  }
+
+  /** Once the own share is complete: what a fellow gateway has not brought yet, one pack at a time, because it may be bringing just that. */
+  #pickBeyondShare({ held: offered }: Neighbour, share: PackSet): number | undefined {
+    const { held } = this;
+    const fetching = this.#downloads.packs;
+    if (share.countMissingIn(held) > 0) return undefined;
+    for (const { id, share: other } of this.#neighbours.values()) {
+      if (other !== undefined && this.#downloads.isFrom(id)) return undefined;
+    }
+    return this.#rarity.pick({ offered, held, fetching, share: undefined });
+  }
+
+  #endUpload(neighbour: Neighbour): void {
+    if (!neighbour.isServed) return;
+    neighbour.isServed = false;
+    this.#uploads--;
+  }
+
+  #isWorthKeeping(neighbour: Neighbour): boolean {
+    // The pack just sent still counts as lacking, until the neighbour has announced it.
+    if (neighbour.lacking < 2) return false;
+    const neediest = this.#neediest();
+    return neediest === undefined || neediest.lacking - neighbour.lacking <= NEEDIER_BY_PACKS;
+  }
+
+  #offerFreeSlots(): void {
+    while (this.#uploads < this.#options.uploadSlots) {
+      const neighbour = this.#neediest();
+      if (neighbour === undefined) return;
+      this.#offer(neighbour);
+    }
+  }
+
+  #offer(neighbour: Neighbour): void {
+    neighbour.isServed = true;
+    this.#uploads++;
+    this.#options.actions.grant(neighbour.id, this.#superSeeding?.offer(neighbour.id, neighbour.held));
+  }
+
+  /** The neighbour that lacks most of what is here, of those that can use an offer; any of several. */
+  #neediest(): Neighbour | undefined {
+    let best: Neighbour | undefined;
+    let ties = 0;
+    for (const neighbour of this.#neighbours.values()) {
+      if (neighbour.lacking === 0 || neighbour.isBusy || neighbour.isServed) continue;
+      if (best === undefined || neighbour.lacking > best.lacking) {
+        best = neighbour;
+        ties = 1;
+      } else if (neighbour.lacking === best.lacking && this.#options.random() * ++ties < 1) best = neighbour;
+    }
+    return best;
+  }
+}

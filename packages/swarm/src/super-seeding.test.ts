@@ -1,0 +1,38 @@
+import { expect, test } from "vitest";
+import { PackSet } from "./pack-set.ts";
+import { SuperSeeding } from "./super-seeding.ts";
+
+test("every pack is offered once before any is offered twice, whoever asks", () => {
+  const seeding = new SuperSeeding(20, () => 0.4);
+  const nobody = new PackSet(20);
+  const taken = Array.from({ length: 20 }, (_unused, neighbour) => {
+    const pack = seeding.offer(neighbour, nobody) ?? -1;
+    seeding.took(neighbour, pack);
+    return pack;
+  });
+  expect(new Set(taken).size).toBe(20);
+});
+
+test("offers that are open at the same time are for different packs", () => {
+  const seeding = new SuperSeeding(20, () => 0);
+  const nobody = new PackSet(20);
+  expect([1, 2, 3].map((neighbour) => seeding.offer(neighbour, nobody))).toEqual([0, 1, 2]);
+});
+
+test("what was declined, or not taken, is offered again", () => {
+  const seeding = new SuperSeeding(3, () => 0);
+  const nobody = new PackSet(3);
+  expect(seeding.offer(1, nobody)).toBe(0);
+  seeding.withdraw(1);
+  expect(seeding.offer(2, nobody)).toBe(0);
+  seeding.took(2, 2);
+  expect([3, 4].map((neighbour) => seeding.offer(neighbour, nobody))).toEqual([0, 1]);
+});
+
+test("a neighbour is offered what it lacks, and nothing when it lacks nothing", () => {
+  const seeding = new SuperSeeding(4, () => 0);
+  const held = PackSet.full(4);
+  held.delete(3);
+  expect(seeding.offer(1, held)).toBe(3);
+  expect(seeding.offer(2, PackSet.full(4))).toBeUndefined();
+});

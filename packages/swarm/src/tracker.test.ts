@@ -1,0 +1,83 @@
+import { seededRandom } from "@ingot/testkit/link";
+import { expect, test } from "vitest";
+import { GATEWAYS_PER_SITE, NEIGHBOURS } from "./limits.ts";
+import { type Introduction, type Member, Tracker } from "./tracker.ts";
+
+function swarm(members: readonly Omit<Member, "id" | "isSeed">[], seed = 1) {
+  const tracker = new Tracker(seededRandom(seed));
+  const links = members.flatMap((member, id) => tracker.join({ id, isSeed: id === 0, ...member }));
+  return { tracker, links };
+}
+
+/** Peers that can be reached from peer 0 over links between peers that are there. */
+function reached(tracker: Tracker): Set<number> {
+  const found = new Set([0]);
+  for (const id of found) for (const other of tracker.neighboursOf(id)) found.add(other);
+  return found;
+}
+
+const sites = (count: number, of: number) => Array.from({ length: count }, (_unused, i) => ({ site: `s${i % of}` }));
+
+test("everybody has enough neighbours, nobody twice as many, and none is itself", () => {
+  const { tracker } = swarm(sites(500, 1));
+  for (let id = 0; id < 500; id++) {
+    const neighbours = tracker.neighboursOf(id);
+    expect(neighbours.length).toBeGreaterThanOrEqual(NEIGHBOURS / 2);
+    expect(neighbours.length).toBeLessThanOrEqual(2 * NEIGHBOURS);
+    expect(neighbours).not.toContain(id);
+  }
+  expect(reached(tracker).size).toBe(500);
+});
+
+test("a handful of peers all know each other", () => {
+  const { tracker } = swarm(sites(5, 1));
+  for (let id = 0; id < 5; id++) expect(tracker.neighboursOf(id)).toHaveLength(4);
+});
+
+test("switches are no islands", () => {
+  const { tracker, links } = swarm(
+    Array.from({ length: 300 }, (_unused, i) => ({ site: "school", switchName: `room ${i % 10}` })),
+  );
+  expect(reached(tracker).size).toBe(300);
+  const within = links.filter(({ a, b }) => a % 10 === b % 10);
+  expect(within.length).toBeGreaterThan(links.length / 2);
+});
+
+test("only a few gateways of each site have links to other sites, and every site is reached", () => {
+  const { tracker, links } = swarm(sites(400, 8));
+  const remote = links.filter(({ isRemote }) => isRemote).flatMap(({ a, b }) => [a, b]);
+  for (let site = 0; site < 8; site++) {
+    const gateways = new Set(remote.filter((id) => id % 8 === site));
+    expect(gateways.size).toBeGreaterThan(0);
+    expect(gateways.size).toBeLessThanOrEqual(GATEWAYS_PER_SITE);
+  }
+  expect(tracker.gatewayPlaceOf(0)).toBeDefined();
+  expect(reached(tracker).size).toBe(400);
+});
+
+test("a third of the peers leaves, gateways first, and the rest is one swarm still", () => {
+  const { tracker } = swarm(sites(300, 3));
+  const gateways = Array.from({ length: 300 }, (_unused, id) => id).filter(
+    (id) => id !== 0 && tracker.gatewayPlaceOf(id) !== undefined,
+  );
+  const others = Array.from({ length: 300 }, (_unused, id) => id).filter((id) => id > 0 && !gateways.includes(id));
+  const made: Introduction[] = [];
+  const gone = new Set([...gateways, ...others.slice(0, 100)]);
+  for (const id of gone) made.push(...tracker.leave(id));
+  expect(tracker.size).toBe(300 - gone.size);
+  expect(reached(tracker).size).toBe(300 - gone.size);
+  const places = Array.from({ length: 300 }, (_unused, id) => tracker.gatewayPlaceOf(id)).filter(
+    (place) => place !== undefined,
+  );
+  expect(places).toHaveLength(3 * GATEWAYS_PER_SITE);
+  expect(made.length).toBeGreaterThan(0);
+});
+
+test("joining twice and leaving twice is joining and leaving once", () => {
+  const { tracker } = swarm(sites(10, 1));
+  expect(tracker.join({ id: 3, site: "s0", isSeed: false })).toEqual([]);
+  tracker.leave(3);
+  expect(tracker.leave(3)).toEqual([]);
+  expect(tracker.size).toBe(9);
+  expect(tracker.neighboursOf(3)).toEqual([]);
+});

@@ -1,0 +1,163 @@
+import { GATEWAYS_PER_SITE, LONG_LINKS, NEIGHBOURS, REMOTE_LINKS } from "./limits.ts";
+
+/** A peer as the tracker sees it. */
+export interface Member {
+  readonly id: number;
+  /** The branch it stands in: sites are joined by slow links. */
+  readonly site: string;
+  /** The switch it hangs on, where that is known. */
+  readonly switchName?: string;
+  /** Whether it held everything when it joined. */
+  readonly isSeed: boolean;
+}
+
+/** Two peers are to talk to each other. */
+export interface Introduction {
+  readonly a: number;
+  readonly b: number;
+  /** They stand in different sites. */
+  readonly isRemote: boolean;
+}
+
+interface Entry extends Member {
+  readonly neighbours: Set<number>;
+  /** Its place among the gateways of its site; undefined for all others. */
+  gateway: number | undefined;
+}
+
+/** How many may be more than `NEIGHBOURS`, because they were chosen by others. */
+const MAX_NEIGHBOURS = NEIGHBOURS * 2;
+
+/** Random candidates that are looked at for each link. */
+const TRIES = 8;
+
+/**
+ * Decides who talks to whom, and nothing else: which packs go where is left to the peers. Within a site everybody gets about
+ * `NEIGHBOURS` neighbours, mostly on the same switch; to other sites only a few gateways of each site have links, so that a pack crosses a slow
+ * link about once. What it knows can be told to it again by the peers, so that a restarted tracker goes on without stopping transfers.
+ */
+export class Tracker {
+  readonly #random: () => number;
+  readonly #members = new Map<number, Entry>();
+  /** Ids by site, and by site and switch. */
+  readonly #bySite = new Map<string, number[]>();
+  readonly #bySwitch = new Map<string, number[]>();
+
+  constructor(random: () => number) {
+    this.#random = random;
+  }
+
+  get size(): number {
+    return this.#members.size;
+  }
+
+  /** Neighbours of a peer; empty for one that is unknown. */
+  neighboursOf(id: number): readonly number[] {
+    return [...(this.#members.get(id)?.neighbours ?? [])];
+  }
+
+  /** Its place among its site's gateways, 0 to `GATEWAYS_PER_SITE` - 1; undefined when it is none. */
+  gatewayPlaceOf(id: number): number | undefined {
+    return this.#members.get(id)?.gateway;
+  }
+
+  /** A peer joins; returns whom it is to talk to. Joining again changes nothing. */
+  join(member: Member): Introduction[] {
+    if (this.#members.has(member.id)) return [];
+    const entry: Entry = { ...member, neighbours: new Set(), gateway: undefined };
+    this.#members.set(member.id, entry);
+    listOf(this.#bySite, entry.site).push(entry.id);
+    listOf(this.#bySwitch, switchKey(entry)).push(entry.id);
+    return [...this.#linkWithin(entry, NEIGHBOURS), ...this.#appointGateway(entry.site)];
+  }
+
+  /** A peer is gone; returns the links that take the place of those that went with it. */
+  leave(id: number): Introduction[] {
+    const entry = this.#members.get(id);
+    if (entry === undefined) return [];
+    this.#members.delete(id);
+    remove(listOf(this.#bySite, entry.site), id);
+    remove(listOf(this.#bySwitch, switchKey(entry)), id);
+    const links: Introduction[] = [];
+    for (const other of entry.neighbours) {
+      const neighbour = this.#members.get(other);
+      if (neighbour === undefined) continue;
+      neighbour.neighbours.delete(id);
+      if (neighbour.site === entry.site) links.push(...this.#linkWithin(neighbour, NEIGHBOURS));
+      else links.push(...this.#linkRemote(neighbour));
+    }
+    if (entry.gateway !== undefined) links.push(...this.#appointGateway(entry.site));
+    return links;
+  }
+
+  /** Gives a peer neighbours of its own site until it has `wanted`. */
+  #linkWithin(entry: Entry, wanted: number): Introduction[] {
+    const links: Introduction[] = [];
+    const near = listOf(this.#bySwitch, switchKey(entry));
+    const all = listOf(this.#bySite, entry.site);
+    const isOneSwitch = near.length === all.length;
+    const add = (candidates: readonly number[], upTo: number): void => {
+      for (let tries = 0; entry.neighbours.size < upTo && tries < upTo * TRIES; tries++) {
+        const other = this.#members.get(candidates[Math.floor(this.#random() * candidates.length)] ?? -1);
+        if (other === undefined || other === entry || other.neighbours.size >= MAX_NEIGHBOURS) continue;
+        if (!entry.neighbours.has(other.id)) links.push(connect(entry, other));
+      }
+    };
+    if (!isOneSwitch) add(near, wanted - LONG_LINKS);
+    // Who joins early finds few on its switch; those that come later will choose it.
+    const upTo = isOneSwitch ? wanted : Math.min(wanted, entry.neighbours.size + LONG_LINKS);
+    add(all, Math.min(upTo, all.length - 1));
+    return links;
+  }
+
+  /** Fills the places of a site's gateways as far as there are peers, seeds first, and gives new ones their links. */
+  #appointGateway(site: string): Introduction[] {
+    const members = listOf(this.#bySite, site).flatMap((id) => this.#members.get(id) ?? []);
+    const places = new Set(members.map(({ gateway }) => gateway));
+    const links: Introduction[] = [];
+    for (let place = 0; place < GATEWAYS_PER_SITE; place++) {
+      if (places.has(place)) continue;
+      const free = members.filter(({ gateway }) => gateway === undefined);
+      const chosen = free.find(({ isSeed }) => isSeed) ?? free[0];
+      if (chosen === undefined) break;
+      chosen.gateway = place;
+      links.push(...this.#linkRemote(chosen));
+    }
+    return links;
+  }
+
+  /** Links a gateway to gateways of other sites, those of sites with a seed first. */
+  #linkRemote(entry: Entry): Introduction[] {
+    if (entry.gateway === undefined) return [];
+    const remote = [...this.#members.values()].filter(
+      (other) => other.gateway !== undefined && other.site !== entry.site && !entry.neighbours.has(other.id),
+    );
+    const have = [...entry.neighbours].filter((id) => this.#members.get(id)?.site !== entry.site).length;
+    const order = remote.map((other) => ({ other, rank: (other.isSeed ? 0 : 1) + this.#random() }));
+    order.sort((x, y) => x.rank - y.rank);
+    return order.slice(0, Math.max(0, REMOTE_LINKS - have)).map(({ other }) => connect(entry, other));
+  }
+}
+
+function connect(a: Entry, b: Entry): Introduction {
+  a.neighbours.add(b.id);
+  b.neighbours.add(a.id);
+  return { a: a.id, b: b.id, isRemote: a.site !== b.site };
+}
+
+function switchKey({ site, switchName }: Member): string {
+  return JSON.stringify([site, switchName ?? ""]);
+}
+
+function listOf(lists: Map<string, number[]>, key: string): number[] {
+  const list = lists.get(key) ?? [];
+  lists.set(key, list);
+  return list;
+}
+
+/** Order does not matter, and a swarm of thousands leaves at once. */
+function remove(list: number[], id: number): void {
+  const at = list.indexOf(id);
+  const last = list.pop();
+  if (at >= 0 && at < list.length && last !== undefined) list[at] = last;
+}
