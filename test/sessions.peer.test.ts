@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { eventPageSchema, type IngotEvent, type Session } from "@ingot/api";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { type ParsedMetric, parsePrometheusText } from "../apps/server/src/serve/metrics/prometheus-text.ts";
+import { type ParsedMetric, parsePrometheusText } from "../apps/server/test/prometheus-text.ts";
 import { ServerApi } from "./server-api.ts";
 import { ingot, run, ServerProcess } from "./server-process.ts";
 

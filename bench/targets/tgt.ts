@@ -41,11 +41,15 @@ export class Tgt implements RunningTarget {
     }
   }
 
-  /** Serves a file as target number `tid` (from 1), LUN 1; LUN 0 is the controller of tgt. */
-  async serve(tid: number, path: string): Promise<DiskAddress> {
+  /** Serves a file as target number `tid` (from 1), LUN 1; LUN 0 is the controller of tgt. `parameters` as `tgtadm --params` takes them. */
+  async serve(tid: number, path: string, parameters?: string): Promise<DiskAddress> {
     const target = `iqn.2026-11.org.ingot:tgt-${tid}`;
     await this.#admin("--mode", "target", "--op", "new", "--tid", String(tid), "-T", target);
     await this.#admin("--mode", "logicalunit", "--op", "new", "--tid", String(tid), "--lun", "1", "-b", path);
+    if (parameters !== undefined) {
+      const unit = ["--tid", String(tid), "--lun", "1"];
+      await this.#admin("--mode", "logicalunit", "--op", "update", ...unit, "--params", parameters);
+    }
     await this.#admin("--mode", "target", "--op", "bind", "--tid", String(tid), "-I", "ALL");
     return { address: "127.0.0.1", port: this.#port, target, lun: 1 };
   }

@@ -2,7 +2,7 @@ import { pageQueryShape, sessionPageSchema } from "@ingot/api";
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Control } from "./control.ts";
 import type { OpenDisk } from "./disk-keeper.ts";
-import { failures, jsonResponse, newRoutes, parseNumberCursor } from "./route-parts.ts";
+import { failures, jsonResponse, newRoutes, pageOf, parseNumberCursor } from "./route-parts.ts";
 
 const listRoute = createRoute({
   operationId: "listSessions",
@@ -32,16 +32,8 @@ export function sessionRoutes<Device extends OpenDisk>(control: Control<Device>)
     const { limit, cursor, machine } = context.req.valid("query");
     const machineId = machine === undefined ? undefined : (await control.machines.record(machine)).row.id;
     const found = await control.sessions.list({ limit: limit + 1, after: parseNumberCursor(cursor), machineId });
-    const shown = found.slice(0, limit);
-    const last = shown.at(-1);
-    return context.json(
-      {
-        items: shown.map(({ session }) => session),
-        total: control.sessions.countOf(machineId),
-        ...(found.length > limit && last !== undefined && { nextCursor: String(last.place) }),
-      },
-      200,
-    );
+    const page = pageOf(found, limit, control.sessions.countOf(machineId), ({ place }) => String(place));
+    return context.json({ ...page, items: page.items.map(({ session }) => session) }, 200);
   });
   return routes;
 }

@@ -1,3 +1,4 @@
+import { zeroTotals } from "../src/session-meter.ts";
 import type { SessionReport } from "../src/session-report.ts";
 import { START_MS } from "./harness.ts";
 
@@ -13,12 +14,7 @@ export function reportOf(facts: Partial<SessionReport>): SessionReport {
     portal: "10.0.0.1:3260",
     startedMs: START_MS,
     lastActivityMs: START_MS,
-    readBytes: 0,
-    writtenBytes: 0,
-    readCommands: 0,
-    writeCommands: 0,
-    otherCommands: 0,
-    failedCommands: 0,
+    ...zeroTotals(),
     openCommands: 0,
     queuedOutputBytes: 0,
     readLatency: [],

@@ -34,7 +34,8 @@ const TRIES = 8;
 /**
  * Decides who talks to whom, and nothing else: which packs go where is left to the peers. Within a site everybody gets about
  * `NEIGHBOURS` neighbours, mostly on the same switch; to other sites only a few gateways of each site have links, so that a pack crosses a slow
- * link about once. What it knows can be told to it again by the peers, so that a restarted tracker goes on without stopping transfers.
+ * link about once. It holds nothing
+ * that must not be lost: after a restart peers join again and are introduced anew, while their links and transfers go on.
  */
 export class Tracker {
   readonly #random: () => number;

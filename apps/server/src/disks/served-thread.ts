@@ -6,15 +6,15 @@ import {
   type OpenDisk,
   type SessionHandle,
 } from "@ingot/control";
-import type { SessionReport } from "@ingot/control";
 import type { Replica } from "@ingot/disks";
-import type { IscsiEvent, RefusalReason, SessionCounters, TargetCounters } from "@ingot/iscsi";
+import type { IscsiEvent, RefusalReason, TargetCounters } from "@ingot/iscsi";
 import type { BootRecordings } from "./boot-recordings.ts";
 import type { Replicas } from "./replicas.ts";
 import type { TaskHandlers } from "./thread-link.ts";
 import {
   type LoginAnswer,
   type MainTasks,
+  type PassedBytes,
   ThreadError,
   type ToMain,
   type WorkerReport,
@@ -108,10 +108,10 @@ export class ServedThread {
         }
       },
       login: ({ id, login }) => this.#login(id, login),
-      logout: async ({ id, counters }) => {
+      logout: async ({ id, passed }) => {
         const open = this.#logins.get(id);
         if (open === undefined) return;
-        count(open, counters);
+        count(open, passed);
         this.#logins.delete(id);
         await open.session.close();
       },
@@ -224,10 +224,7 @@ export function isEnded(error: unknown): boolean {
 }
 
 /** Passes what came since the last figures on to the control plane. */
-function count(
-  login: OpenLogin,
-  { readBytes, writtenBytes }: Pick<SessionCounters | SessionReport, "readBytes" | "writtenBytes">,
-): void {
+function count(login: OpenLogin, { readBytes, writtenBytes }: PassedBytes): void {
   if (readBytes > login.readBytes) login.session.countRead(readBytes - login.readBytes);
   if (writtenBytes > login.writtenBytes) login.session.countWritten(writtenBytes - login.writtenBytes);
   login.readBytes = readBytes;

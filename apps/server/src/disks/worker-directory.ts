@@ -10,7 +10,7 @@ import type {
   TargetLogin,
 } from "@ingot/iscsi";
 import type { ThreadLink } from "./thread-link.ts";
-import type { MainTasks, WorkerTasks } from "./worker-messages.ts";
+import type { MainTasks, PassedBytes, WorkerTasks } from "./worker-messages.ts";
 
 /** What {@link WorkerDirectory} works with. */
 export interface WorkerDirectoryDeps {
@@ -68,8 +68,15 @@ export class WorkerDirectory implements TargetDirectory {
       return answer;
     }
     const { machineId } = answer;
+    const logOut = async ({ readBytes, writtenBytes }: PassedBytes): Promise<void> => {
+      this.#logins.delete(id);
+      await main.ask("logout", { id, passed: { readBytes, writtenBytes } });
+    };
     const overlay = this.#deps.overlayOf(machineId);
-    if (overlay === undefined) throw new Error(`machine ${machineId}: its disk was opened for a login and is not open`);
+    if (overlay === undefined) {
+      await logOut({ readBytes: 0, writtenBytes: 0 });
+      throw new Error(`machine ${machineId}: its disk was opened for a login and is not open`);
+    }
     entry.machineId = machineId;
     const hasPoweredOn = !this.#met.has(machineId);
     this.#met.add(machineId);
@@ -79,10 +86,7 @@ export class WorkerDirectory implements TargetDirectory {
       id: machineId,
       hasPoweredOn,
       reservations: this.#deps.reservationsOf(machineId),
-      closed: async (counters) => {
-        this.#logins.delete(id);
-        await main.ask("logout", { id, counters });
-      },
+      closed: logOut,
     };
   }
 

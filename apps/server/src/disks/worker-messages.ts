@@ -61,6 +61,9 @@ export type LoginAnswer =
   | { readonly kind: "opened"; readonly machineId: string }
   | { readonly kind: "refused"; readonly reason: RefusalReason };
 
+/** What has passed over a session since its beginning. */
+export type PassedBytes = Pick<SessionCounters, "readBytes" | "writtenBytes">;
+
 /** What a worker asks the main thread to do. */
 export type MainTasks = {
   /** The proof that a login needs. */
@@ -72,7 +75,7 @@ export type MainTasks = {
   };
   /** The session that came of a login is over. */
   readonly logout: {
-    readonly asks: { readonly id: string; readonly counters: Readonly<SessionCounters> };
+    readonly asks: { readonly id: string; readonly passed: PassedBytes };
     readonly answers: void;
   };
   /** What a discovery session is told. */

@@ -82,6 +82,7 @@ function report(log: Logger, event: IscsiEvent): void {
           target: event.parties?.targetName,
           initiator: event.parties?.initiatorName,
           status: nameOfLoginStatus(event.status),
+          reason: event.reason,
         },
         "login refused",
       );

@@ -6,7 +6,7 @@ import { ServiceBoard } from "../service-board.ts";
 import { EventLoopDelay } from "./event-loop-delay.ts";
 import { Metrics } from "./metrics.ts";
 import { register } from "./metric.ts";
-import { type ParsedMetric, parsePrometheusText } from "./prometheus-text.ts";
+import { type ParsedMetric, parsePrometheusText } from "../../../test/prometheus-text.ts";
 import type { ReplicaFacts } from "./server-facts.ts";
 
 describe("the text of a running server", () => {

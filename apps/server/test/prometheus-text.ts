@@ -22,7 +22,7 @@ const types: readonly string[] = ["counter", "gauge", "histogram", "summary", "u
 /**
  * Reads Prometheus' text format 0.0.4, and what Prometheus' own `promtool check metrics` asks of it besides: each family once,
  * with help and type before its series; no series twice; counters end with `_total`; histograms are whole. Throws an `Error`
- * for whatever is not so. For tests.
+ * for whatever is not so.
  */
 export function parsePrometheusText(text: string): ReadonlyMap<string, ParsedMetric> {
   if (!text.endsWith("\n")) throw new Error("the text does not end with a newline");
