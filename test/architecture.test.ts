@@ -20,11 +20,15 @@ const TIERS: Readonly<Record<string, number>> = {
   swarm: 2,
   control: 3,
   server: 4,
+  agent: 4,
   console: 4,
 };
 
 /** Where a tier allows more than the design wants: the console knows the contract and nothing else. */
-const ONLY: Readonly<Record<string, readonly string[]>> = { console: ["api"] };
+const ONLY: Readonly<Record<string, readonly string[]>> = {
+  console: ["api"],
+  agent: ["api", "chunks", "disks", "linux", "swarm", "wire"],
+};
 
 /** For development and `ingot demo`; it stands beside the tiers. */
 const TESTKIT = "testkit";
