@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { ChunkCache } from "./chunk-cache.ts";
 import type { ChunkLocation } from "./chunk-index.ts";
 import type { Digest } from "./digest.ts";
@@ -7,6 +8,7 @@ import type { Manifest } from "./manifest.ts";
 import { NodeFiles } from "./node-file.ts";
 import { openStore } from "./open-store.ts";
 import type { StoreProblem } from "./open-store.ts";
+import type { Codec } from "./pack.ts";
 import { CodecPool } from "./pool-worker.ts";
 import { pruneStore, removeManifest } from "./prune-store.ts";
 import { readStoredManifest } from "./read-manifest.ts";
@@ -28,6 +30,14 @@ export interface DirectoryStoreOptions {
   readonly files?: StoreFiles;
 }
 
+/** Stored bytes of a chunk in a pack file. */
+export interface StoredChunk {
+  readonly path: string;
+  readonly offset: number;
+  readonly storedLength: number;
+  readonly codec: Codec;
+}
+
 const DEFAULT_THREADS = 2;
 const DEFAULT_CACHE_BYTES = 64 * 1024 * 1024;
 
@@ -38,13 +48,20 @@ const DEFAULT_CACHE_BYTES = 64 * 1024 * 1024;
 export class DirectoryStore implements Store.ImageStore, AsyncDisposable {
   /** What was wrong when the store was opened. */
   readonly problems: readonly StoreProblem[];
+  readonly #directory: string;
   readonly #core: StoreCore;
   readonly #cache: ChunkCache;
   readonly #reading = new Map<Digest, Promise<Uint8Array>>();
   readonly #ownsPool: boolean;
   readonly #operations = new Set<Promise<unknown>>();
 
-  private constructor(core: StoreCore, problems: readonly StoreProblem[], options: DirectoryStoreOptions) {
+  private constructor(
+    directory: string,
+    core: StoreCore,
+    problems: readonly StoreProblem[],
+    options: DirectoryStoreOptions,
+  ) {
+    this.#directory = directory;
     this.#core = core;
     this.problems = problems;
     this.#cache = new ChunkCache(options.cacheBytes ?? DEFAULT_CACHE_BYTES);
@@ -60,7 +77,7 @@ export class DirectoryStore implements Store.ImageStore, AsyncDisposable {
     const pool = options.pool ?? new CodecPool(options.threads ?? DEFAULT_THREADS);
     const core = new StoreCore(files, pool);
     const problems = await openStore(core);
-    return new DirectoryStore(core, problems, options);
+    return new DirectoryStore(directory, core, problems, options);
   }
 
   /** See `ChunkReader`. Concurrent reads of one chunk are one. */
@@ -119,6 +136,17 @@ export class DirectoryStore implements Store.ImageStore, AsyncDisposable {
   async imageStats(id: Digest): Promise<Store.ImageStats> {
     const storedLength = (digest: Digest): number => this.#core.index.find(digest)?.storedLength ?? 0;
     return await imageStatsOf(this, id, storedLength);
+  }
+
+  /**
+   * Where a chunk's stored bytes stand now, for readers that verify themselves; `undefined` when the store does not have it. A prune may move
+   * it: who finds the file gone asks again.
+   */
+  locate(digest: Digest): StoredChunk | undefined {
+    const location = this.#core.index.find(digest);
+    if (location === undefined) return undefined;
+    const { pack, offset, storedLength, codec } = location;
+    return { path: join(this.#directory, packPath(pack)), offset, storedLength, codec };
   }
 
   /** The pack that holds a chunk, or `undefined`. */

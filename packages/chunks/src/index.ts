@@ -1,5 +1,5 @@
 export { DirectoryStore } from "./directory-store.ts";
-export type { DirectoryStoreOptions } from "./directory-store.ts";
+export type { DirectoryStoreOptions, StoredChunk } from "./directory-store.ts";
 export { isDigest, parseDigest, sha256 } from "./digest.ts";
 export type { Digest } from "./digest.ts";
 export { ChunkError } from "./errors.ts";

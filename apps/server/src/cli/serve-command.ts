@@ -46,6 +46,9 @@ export function serveCommand(): Command {
       "iSCSI portals, separated by commas; machines boot by the first (default the boot interface, port 3260)",
     )
     .option("--iscsi-workers <n>", "threads that serve disks, 1 to 16 (default one less than cores, 1 to 4)")
+    .option("--agents <address:port>", "where agents reach the server, TLS (default the boot interface, port 8472)")
+    .option("--swarm-port <port>", "the server as a seed: this port and the next (default 8473)")
+    .option("--seed-rate <rate>", "at most this much to clones, like 500mbit (default no limit)")
     .addOption(
       new Option("--tftp <on|off>", "TFTP on the boot interface (default on with --interface)").choices(["on", "off"]),
     )

@@ -31,6 +31,7 @@ describe("options of serve", () => {
       http: { address: "127.0.0.1", port: 8470 },
       httpNames: [],
       bootPort: 8471,
+      swarmPort: 8473,
       tftp: false,
       answerRouterSolicitations: false,
       user: "ingot",
@@ -43,6 +44,18 @@ describe("options of serve", () => {
       { address: "10.0.0.1", port: 3260 },
       { address: "10.0.1.1", port: 3261 },
     ]);
+  });
+
+  test.each([
+    ["500mbit", 62_500_000],
+    ["2.5gbit", 312_500_000],
+    ["800kbit", 100_000],
+  ])("the server seeds at most at %s, %d bytes a second", (text, bytes) => {
+    expect(parseServeConfig({ "seed-rate": text }).seedRate).toBe(bytes);
+  });
+
+  test.each(["fast", "500", "-1mbit", "0mbit", "9999gbit"])("a seed rate of %s is refused", (text) => {
+    expect(refusalOf(() => parseServeConfig({ "seed-rate": text }))).toContain("--seed-rate");
   });
 
   test("an interface brings TFTP with it", () => {

@@ -45,6 +45,12 @@ export interface ServeConfig {
   readonly iscsi?: readonly Endpoint[];
   /** Threads that serve disks. Default: one less than the machine has cores, at least 1, at most 4. */
   readonly iscsiWorkers: number;
+  /** Where agents reach the server, over TLS. Default: the boot interface's address, port 8472. */
+  readonly agents?: Endpoint;
+  /** TCP port where the swarm's members reach the server as a seed; the next one carries the image's bytes. */
+  readonly swarmPort: number;
+  /** Bytes a second that the server gives to swarms and by multicast, all jobs together; absent: as fast as it goes. */
+  readonly seedRate?: number;
   readonly tftp: boolean;
   /** Whether machines that nobody entered may register themselves; absent: as it is set in the inventory. */
   readonly registration?: "open" | "closed";
@@ -70,6 +76,9 @@ export const SERVE_OPTION_NAMES = [
   "boot-port",
   "iscsi",
   "iscsi-workers",
+  "agents",
+  "swarm-port",
+  "seed-rate",
   "tftp",
   "registration",
   "user",
@@ -119,6 +128,15 @@ const endpoint = z.string().transform((text, context): Endpoint => {
     code: "custom",
     message: `got ${JSON.stringify(text)}, expected ADDRESS:PORT like 127.0.0.1:8470`,
   });
+  return z.NEVER;
+});
+
+/** Bits a second, as links are sold. */
+const rate = z.string().transform((text, context): number => {
+  const [, amount = "", unit = ""] = /^([0-9]+(?:\.[0-9]+)?)(kbit|mbit|gbit)$/i.exec(text) ?? [];
+  const bits = Number(amount) * ({ kbit: 1e3, mbit: 1e6, gbit: 1e9 }[unit.toLowerCase()] ?? Number.NaN);
+  if (bits >= 1e5 && bits <= 1e12) return Math.floor(bits / 8);
+  context.addIssue({ code: "custom", message: `got ${JSON.stringify(text)}, expected a rate like 500mbit or 2.5gbit` });
   return z.NEVER;
 });
 
@@ -179,6 +197,9 @@ const schema = z.strictObject({
   "boot-port": port.default(8471),
   iscsi: endpoints.optional(),
   "iscsi-workers": workers.optional(),
+  agents: endpoint.optional(),
+  "swarm-port": port.default(8473),
+  "seed-rate": rate.optional(),
   tftp: z.enum(["on", "off"]).optional(),
   registration: z.enum(["open", "closed"]).optional(),
   user: z.string().min(1).default("ingot"),
@@ -220,14 +241,16 @@ export function parseServeConfig(raw: RawServeOptions): ServeConfig {
     bootPort: o["boot-port"],
     // One core stays with the main thread: control plane, chunk store, and everything else on the network.
     iscsiWorkers: o["iscsi-workers"] ?? Math.min(Math.max(availableParallelism() - 1, 1), 4),
+    swarmPort: o["swarm-port"],
     tftp: o.tftp === undefined ? o.interface !== undefined : o.tftp === "on",
-
     user: o.user,
     logLevel: o["log-level"],
     ...(o.interface !== undefined && { interface: o.interface }),
     ...(o["dhcp-range"] !== undefined && { dhcpRange: o["dhcp-range"] }),
     ...(o.router !== undefined && { router: o.router }),
     ...(o.iscsi !== undefined && { iscsi: o.iscsi }),
+    ...(o.agents !== undefined && { agents: o.agents }),
+    ...(o["seed-rate"] !== undefined && { seedRate: o["seed-rate"] }),
     ...(o.registration !== undefined && { registration: o.registration }),
   };
 }

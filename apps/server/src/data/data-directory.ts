@@ -27,6 +27,8 @@ export interface DataPaths {
   /** The operator's own boot programs; they win over Debian's. */
   readonly boot: string;
   readonly leases: string;
+  /** What the server proves itself with: never leaves the machine. */
+  readonly keys: string;
   readonly lock: string;
   /** How commands find the running server. */
   readonly server: string;
@@ -58,6 +60,7 @@ export function dataPaths(root: string): DataPaths {
     traces: join(root, "traces"),
     boot: join(root, "boot"),
     leases: join(root, "leases"),
+    keys: join(root, "keys"),
     lock: join(root, "lock"),
     server: join(root, "server.json"),
   };
@@ -66,8 +69,8 @@ export function dataPaths(root: string): DataPaths {
 /** Everything that Ingot keeps in the directory: what may be given to another user, and nothing else. */
 export function ownPaths(paths: DataPaths): readonly string[] {
   const database = ["", "-wal", "-shm"].map((suffix) => `${paths.database}${suffix}`);
-  const { store, replicas, overlays, traces, boot, leases, lock, server } = paths;
-  return [...database, store, replicas, overlays, traces, boot, leases, lock, server];
+  const { store, replicas, overlays, traces, boot, leases, keys, lock, server } = paths;
+  return [...database, store, replicas, overlays, traces, boot, leases, keys, lock, server];
 }
 
 /**
@@ -87,6 +90,7 @@ export function createDataDirectory(paths: DataPaths): void {
     closeSync(openSync(paths.lock, "a", 0o600));
     const { store, replicas, overlays, traces, boot } = paths;
     for (const path of [store, replicas, overlays, traces, boot]) mkdirSync(path, { recursive: true });
+    mkdirSync(paths.keys, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw new ServerError("data-directory", `--data ${paths.root}: cannot be made or written: ${messageOf(error)}`, {
       cause: error,
