@@ -19,11 +19,11 @@ const { values } = parseArgs({
 
 /** 1 Gbit/s in bytes per second. */
 const GIGABIT = 125e6;
-const PACK_BYTES = 4 * 1_048_576;
+const PIECE_BYTES = 4 * 1_048_576;
 
 interface Scenario {
   readonly name: string;
-  readonly packCount: number;
+  readonly pieceCount: number;
   readonly machines: readonly SimulatedMachine[];
   /** Rate of each site's line. */
   readonly lineRate?: number;
@@ -48,22 +48,22 @@ function machines(count: number, facts: (index: number) => Partial<SimulatedMach
   return [SEED, ...Array.from({ length: count }, (_unused, index) => one(index))];
 }
 
-/** Seconds that an image of so many packs takes at 1 Gbit/s. */
-const secondsOf = (packCount: number): number => (packCount * PACK_BYTES) / GIGABIT;
+/** Seconds that an image of so many pieces takes at 1 Gbit/s. */
+const secondsOf = (pieceCount: number): number => (pieceCount * PIECE_BYTES) / GIGABIT;
 
 const SCENARIOS: readonly Scenario[] = [
-  { name: "room of 24", packCount: 1000, machines: machines(24) },
-  { name: "room of 24, one at 200 Mbit/s", packCount: 1000, machines: machines(24, slowest) },
-  { name: "200 machines", packCount: 1000, machines: machines(200) },
-  { name: "1,000 machines", packCount: 1000, machines: machines(1000) },
-  { name: "1,000 machines, a tenth dies", packCount: 1000, machines: machines(1000, dying) },
+  { name: "room of 24", pieceCount: 1000, machines: machines(24) },
+  { name: "room of 24, one at 200 Mbit/s", pieceCount: 1000, machines: machines(24, slowest) },
+  { name: "200 machines", pieceCount: 1000, machines: machines(200) },
+  { name: "1,000 machines", pieceCount: 1000, machines: machines(1000) },
+  { name: "1,000 machines, a tenth dies", pieceCount: 1000, machines: machines(1000, dying) },
   {
     name: "1,000 machines, 10 sites, 100 Mbit/s",
-    packCount: 200,
+    pieceCount: 200,
     machines: machines(1000, (index) => ({ site: `site ${index % 10}` })),
     lineRate: GIGABIT / 10,
   },
-  { name: "5,000 machines", packCount: 1000, machines: machines(5000) },
+  { name: "5,000 machines", pieceCount: 1000, machines: machines(5000) },
 ];
 
 function slowest(index: number): Partial<SimulatedMachine> {
@@ -74,18 +74,18 @@ function dying(index: number): Partial<SimulatedMachine> {
   return index % 10 === 0 ? { diesAt: (index / 1000) * secondsOf(1000) } : {};
 }
 
-function simulate({ name, packCount, machines: all, lineRate }: Scenario) {
+function simulate({ name, pieceCount, machines: all, lineRate }: Scenario) {
   const sites = new Set(all.map(({ site }) => site));
   const result = Simulation.run({
     machines: all,
-    packCount,
-    packBytes: PACK_BYTES,
+    pieceCount,
+    pieceBytes: PIECE_BYTES,
     latency: 0.0003,
     deathNoticedAfter: 2,
     ...(lineRate === undefined ? {} : { siteRates: new Map([...sites].map((site) => [site, lineRate])) }),
     random: seededRandom(Number(values.seed)),
   });
-  const imageBytes = packCount * PACK_BYTES;
+  const imageBytes = pieceCount * PIECE_BYTES;
   const fast = all.filter(({ isSeed, upload }) => isSeed !== true && upload === GIGABIT);
   const bound = distributionBound({ imageBytes, seedUpload: GIGABIT, receivers: fast });
   const overLine = lineRate === undefined ? 0 : imageBytes / lineRate;
@@ -97,8 +97,8 @@ function simulate({ name, packCount, machines: all, lineRate }: Scenario) {
     median: (times[Math.floor(times.length / 2)] ?? Number.NaN) / seconds,
     last: (times.at(-1) ?? Number.NaN) / seconds,
     incomplete: result.incomplete,
-    sentPerPack: result.transfers / (result.completed.length * packCount),
-    crossingsPerSite: sites.size > 1 ? result.crossings / packCount / (sites.size - 1) : undefined,
+    sentPerPiece: result.transfers / (result.completed.length * pieceCount),
+    crossingsPerSite: sites.size > 1 ? result.crossings / pieceCount / (sites.size - 1) : undefined,
   };
 }
 
@@ -114,12 +114,12 @@ const rows = results.map((one) => [
   one.boundSeconds.toFixed(1),
   one.median.toFixed(3),
   one.last.toFixed(3),
-  one.sentPerPack.toFixed(3),
+  one.sentPerPiece.toFixed(3),
   one.crossingsPerSite?.toFixed(2) ?? "",
   one.incomplete === 0 ? "all" : `${one.incomplete} not`,
 ]);
 const headings = [
-  "1 Gbit/s, packs of 4 MiB",
+  "1 Gbit/s, pieces of 4 MiB",
   "bound, s",
   "median ÷",
   "last ÷",

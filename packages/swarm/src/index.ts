@@ -1,4 +1,4 @@
 export { distributionBound, type SwarmCapacity } from "./bound.ts";
-export { PackSet } from "./pack-set.ts";
+export { PieceSet } from "./piece-set.ts";
 export { Peer, type NeighbourFacts, type PeerActions, type PeerOptions } from "./peer.ts";
 export { Tracker, type Introduction, type Member } from "./tracker.ts";

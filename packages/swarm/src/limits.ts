@@ -13,11 +13,11 @@ export const REMOTE_LINKS = 4;
 /** Uploads of a peer at a time, and downloads: equal, because a swarm with more of one than of the other leaves some of it idle. */
 export const TRANSFER_SLOTS = 3;
 
-/** A neighbour that is being served is served on until another one lacks this many packs more. */
-export const NEEDIER_BY_PACKS = 10;
+/** A neighbour that is being served is served on until another one lacks this many pieces more. */
+export const NEEDIER_BY_PIECES = 10;
 
-/** Sources of one pack at a time, in the endgame; before it there is one. */
-export const MAX_SOURCES_OF_PACK = 2;
+/** Sources of one piece at a time, in the endgame; before it there is one. */
+export const MAX_SOURCES_OF_PIECE = 2;
 
-/** Packs of one image; 10 TiB of them. */
-export const MAX_PACKS = 2_621_440;
+/** Pieces of one image; 10 TiB of the largest. */
+export const MAX_PIECES = 2_621_440;

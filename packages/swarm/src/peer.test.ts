@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { PackSet } from "./pack-set.ts";
+import { PieceSet } from "./piece-set.ts";
 import { Peer } from "./peer.ts";
 
 /** A peer whose messages are written down. */
-function watched(held: PackSet, slots = 2) {
+function watched(held: PieceSet, slots = 2) {
   const said: string[] = [];
   const peer = new Peer({
     held,
@@ -11,41 +11,41 @@ function watched(held: PackSet, slots = 2) {
     downloadSlots: slots,
     random: () => 0.999,
     actions: {
-      announce: (pack) => void said.push(`announce ${pack}`),
+      announce: (piece) => void said.push(`announce ${piece}`),
       welcome: () => void said.push("welcome"),
       grant: (to, suggestion) => void said.push(`grant ${to}${suggestion === undefined ? "" : ` ${suggestion}`}`),
-      request: (from, pack) => void said.push(`request ${from} ${pack}`),
+      request: (from, piece) => void said.push(`request ${from} ${piece}`),
       decline: (to) => void said.push(`decline ${to}`),
-      cancel: (from, pack) => void said.push(`cancel ${from} ${pack}`),
+      cancel: (from, piece) => void said.push(`cancel ${from} ${piece}`),
     },
   });
   return { peer, said: () => said.splice(0) };
 }
 
-function packs(...held: readonly number[]): PackSet {
-  const set = new PackSet(4);
-  for (const pack of held) set.add(pack);
+function pieces(...held: readonly number[]): PieceSet {
+  const set = new PieceSet(4);
+  for (const piece of held) set.add(piece);
   return set;
 }
 
 test("free upload slots are offered to the neighbours that lack most", () => {
-  const { peer, said } = watched(packs(0, 1));
-  peer.addNeighbour({ id: 7, held: packs(0, 1) });
+  const { peer, said } = watched(pieces(0, 1));
+  peer.addNeighbour({ id: 7, held: pieces(0, 1) });
   expect(said()).toEqual([]);
-  peer.addNeighbour({ id: 8, held: packs(0) });
+  peer.addNeighbour({ id: 8, held: pieces(0) });
   expect(said()).toEqual(["grant 8"]);
-  peer.addNeighbour({ id: 9, held: packs() });
+  peer.addNeighbour({ id: 9, held: pieces() });
   expect(said()).toEqual(["grant 9"]);
-  peer.addNeighbour({ id: 10, held: packs() });
+  peer.addNeighbour({ id: 10, held: pieces() });
   expect(said()).toEqual([]);
   peer.declined(8);
   expect(said()).toEqual(["grant 10"]);
 });
 
-test("an offer is used for the pack that fewest neighbours have", () => {
-  const { peer, said } = watched(packs());
-  peer.addNeighbour({ id: 7, held: packs(0, 1, 2) });
-  peer.addNeighbour({ id: 8, held: packs(0, 1) });
+test("an offer is used for the piece that fewest neighbours have", () => {
+  const { peer, said } = watched(pieces());
+  peer.addNeighbour({ id: 7, held: pieces(0, 1, 2) });
+  peer.addNeighbour({ id: 8, held: pieces(0, 1) });
   peer.granted(7, undefined);
   expect(said()).toEqual(["request 7 2"]);
   peer.received(7, 2);
@@ -53,16 +53,16 @@ test("an offer is used for the pack that fewest neighbours have", () => {
 });
 
 test("what a seed suggests is taken, unless it is here or on its way", () => {
-  const { peer, said } = watched(packs());
-  peer.addNeighbour({ id: 7, held: packs(0, 1, 2, 3) });
+  const { peer, said } = watched(pieces());
+  peer.addNeighbour({ id: 7, held: pieces(0, 1, 2, 3) });
   peer.granted(7, 3);
   peer.granted(7, 3);
   expect(said()).toEqual(["request 7 3", "request 7 0"]);
 });
 
-test("no more packs are asked for at a time than there are slots", () => {
-  const { peer, said } = watched(packs());
-  peer.addNeighbour({ id: 7, held: packs(0, 1, 2, 3) });
+test("no more pieces are asked for at a time than there are slots", () => {
+  const { peer, said } = watched(pieces());
+  peer.addNeighbour({ id: 7, held: pieces(0, 1, 2, 3) });
   for (let i = 0; i < 3; i++) peer.granted(7, undefined);
   expect(said()).toEqual(["request 7 0", "request 7 1", "decline 7"]);
   peer.failed(7, 0);
@@ -72,27 +72,52 @@ test("no more packs are asked for at a time than there are slots", () => {
 });
 
 test("what a neighbour was sending when it died is asked for elsewhere", () => {
-  const { peer, said } = watched(packs());
-  peer.addNeighbour({ id: 7, held: packs(3) });
-  peer.addNeighbour({ id: 8, held: packs(3) });
+  const { peer, said } = watched(pieces());
+  peer.addNeighbour({ id: 7, held: pieces(3) });
+  peer.addNeighbour({ id: 8, held: pieces(3) });
   peer.granted(7, undefined);
   peer.removeNeighbour(7);
   peer.granted(8, undefined);
   expect(said()).toEqual(["request 7 3", "welcome", "request 8 3"]);
 });
 
-test("in the endgame a pack is asked for twice at most, and the slower one is cancelled", () => {
-  const { peer, said } = watched(packs(0, 1, 2), 3);
-  for (const id of [7, 8, 9]) peer.addNeighbour({ id, held: packs(0, 1, 2, 3) });
+test("in the endgame a piece is asked for twice at most, and the slower one is cancelled", () => {
+  const { peer, said } = watched(pieces(0, 1, 2), 3);
+  for (const id of [7, 8, 9]) peer.addNeighbour({ id, held: pieces(0, 1, 2, 3) });
   for (const id of [7, 8, 9]) peer.granted(id, undefined);
   expect(said()).toEqual(["request 7 3", "request 8 3", "decline 9"]);
   peer.received(8, 3);
   expect(said()).toEqual(["cancel 7 3", "announce 3"]);
 });
 
+test("what multicast will bring is not picked, until it is no longer expected", () => {
+  const { peer, said } = watched(pieces());
+  peer.addNeighbour({ id: 7, held: pieces(0, 1, 2, 3) });
+  peer.setExpected(pieces(1, 2, 3));
+  peer.granted(7, 1);
+  peer.granted(7, 2);
+  expect(said()).toEqual(["request 7 0", "decline 7"]);
+  peer.received(undefined, 1);
+  peer.setExpected(pieces(3));
+  peer.granted(7, 3);
+  expect(said()).toEqual(["announce 1", "welcome", "request 7 2"]);
+  peer.setExpected(undefined);
+  peer.received(7, 0);
+  peer.granted(7, undefined);
+  expect(said()).toEqual(["welcome", "announce 0", "request 7 3"]);
+});
+
+test("what comes by multicast while a neighbour sends it is cancelled there", () => {
+  const { peer, said } = watched(pieces());
+  peer.addNeighbour({ id: 7, held: pieces(0, 1) });
+  peer.granted(7, 1);
+  peer.received(undefined, 1);
+  expect(said()).toEqual(["request 7 1", "cancel 7 1", "announce 1"]);
+});
+
 test("a gateway takes its own share from another site, and when that is complete the rest, one at a time", () => {
-  const { peer, said } = watched(packs());
-  peer.addNeighbour({ id: 7, held: packs(0, 1, 2, 3), share: packs(1) });
+  const { peer, said } = watched(pieces());
+  peer.addNeighbour({ id: 7, held: pieces(0, 1, 2, 3), share: pieces(1) });
   peer.granted(7, undefined);
   peer.granted(7, undefined);
   expect(said()).toEqual(["request 7 1", "decline 7"]);
@@ -103,8 +128,8 @@ test("a gateway takes its own share from another site, and when that is complete
 });
 
 test("a neighbour that declined is offered again when it tells of progress, or when there is something new for it", () => {
-  const { peer, said } = watched(packs(0), 1);
-  peer.addNeighbour({ id: 7, held: packs() });
+  const { peer, said } = watched(pieces(0), 1);
+  peer.addNeighbour({ id: 7, held: pieces() });
   peer.declined(7);
   expect(said()).toEqual(["grant 7"]);
   peer.neighbourHas(7, 3);
@@ -118,12 +143,12 @@ test("a neighbour that declined is offered again when it tells of progress, or w
 });
 
 test("a pair that works is kept, until another neighbour has fallen far behind", () => {
-  const held = PackSet.full(40);
+  const held = PieceSet.full(40);
   held.delete(39);
   const { peer, said } = watched(held, 1);
-  const behind = (count: number): PackSet => {
-    const set = PackSet.full(40);
-    for (let pack = 0; pack < count; pack++) set.delete(pack);
+  const behind = (count: number): PieceSet => {
+    const set = PieceSet.full(40);
+    for (let piece = 0; piece < count; piece++) set.delete(piece);
     return set;
   };
   peer.addNeighbour({ id: 7, held: behind(20) });
@@ -136,7 +161,7 @@ test("a pair that works is kept, until another neighbour has fallen far behind",
 });
 
 test("what a stranger says changes nothing", () => {
-  const { peer, said } = watched(packs(0));
+  const { peer, said } = watched(pieces(0));
   peer.granted(99, undefined);
   peer.declined(99);
   peer.uploaded(99);

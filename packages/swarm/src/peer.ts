@@ -1,29 +1,29 @@
 import { Downloads } from "./downloads.ts";
-import { NEEDIER_BY_PACKS } from "./limits.ts";
-import type { PackSet } from "./pack-set.ts";
+import { NEEDIER_BY_PIECES } from "./limits.ts";
+import type { PieceSet } from "./piece-set.ts";
 import { Rarity } from "./rarity.ts";
 import { SuperSeeding } from "./super-seeding.ts";
 
 /** What a peer asks its surroundings to do. The calls return at once; what comes of them comes back as an event. */
 export interface PeerActions {
-  /** Tell every neighbour that a pack is here now, verified. */
-  announce(pack: number): void;
-  /** Offer a neighbour one upload; it answers by asking for a pack or by declining. It SHOULD ask for the suggested one where there is a suggestion. */
+  /** Tell every neighbour that a piece is here now, verified. */
+  announce(piece: number): void;
+  /** Offer a neighbour one upload; it answers by asking for a piece or by declining. It SHOULD ask for the suggested one where there is a suggestion. */
   grant(neighbour: number, suggestion: number | undefined): void;
-  /** Ask a neighbour that made an offer for a pack. */
-  request(neighbour: number, pack: number): void;
+  /** Ask a neighbour that made an offer for a piece. */
+  request(neighbour: number, piece: number): void;
   /** Tell a neighbour that its offer is not needed now. */
   decline(neighbour: number): void;
-  /** Stop a transfer that was asked for: the pack came from elsewhere. */
-  cancel(neighbour: number, pack: number): void;
-  /** Tell every neighbour that offers are welcome again, although no pack has come. */
+  /** Stop a transfer that was asked for: the piece came from elsewhere. */
+  cancel(neighbour: number, piece: number): void;
+  /** Tell every neighbour that offers are welcome again, although no piece has come. */
   welcome(): void;
 }
 
 /** How a peer is made. */
 export interface PeerOptions {
-  /** The packs that are here and verified; kept up to date by the peer. */
-  readonly held: PackSet;
+  /** The pieces that are here and verified; kept up to date by the peer. */
+  readonly held: PieceSet;
   readonly uploadSlots: number;
   readonly downloadSlots: number;
   /** Numbers in [0, 1). */
@@ -35,13 +35,13 @@ export interface PeerOptions {
 export interface NeighbourFacts {
   readonly id: number;
   /** What it holds now; the peer takes this set over and keeps it up to date. */
-  readonly held: PackSet;
-  /** For a neighbour across a slow link: the packs that are this peer's to fetch there, the others being its fellow gateways'. */
-  readonly share?: PackSet | undefined;
+  readonly held: PieceSet;
+  /** For a neighbour across a slow link: the pieces that are this peer's to fetch there, the others being its fellow gateways'. */
+  readonly share?: PieceSet | undefined;
 }
 
 interface Neighbour extends NeighbourFacts {
-  /** How many packs we hold that it does not. */
+  /** How many pieces we hold that it does not. */
   lacking: number;
   /** It had no use for an offer, and has told of no progress since. */
   isBusy: boolean;
@@ -50,9 +50,9 @@ interface Neighbour extends NeighbourFacts {
 }
 
 /**
- * One member of a swarm without its sockets and disks: decides whom to offer an upload and which pack to take where one is offered.
+ * One member of a swarm without its sockets and disks: decides whom to offer an upload and which piece to take where one is offered.
  *
- * The side with upload capacity speaks first. A free slot is offered to a neighbour, which then picks the rarest pack that it can get
+ * The side with upload capacity speaks first. A free slot is offered to a neighbour, which then picks the rarest piece that it can get
  * there, so that no request waits in a queue while its choice goes stale, and no slot is idle while a neighbour needs something. A pair that works is
  * kept, which spares both the search for another, until some neighbour has fallen behind. See docs/decisions/0012-swarm.md.
  */
@@ -62,18 +62,20 @@ export class Peer {
   readonly #rarity: Rarity;
   readonly #downloads: Downloads;
   readonly #superSeeding: SuperSeeding | undefined;
+  /** What somebody brings unasked: multicast. */
+  #expected: PieceSet | undefined;
   #uploads = 0;
 
   constructor(options: PeerOptions) {
     this.#options = options;
-    const { packCount, isFull } = options.held;
-    this.#rarity = new Rarity(packCount, options.random);
-    this.#downloads = new Downloads(packCount);
-    this.#superSeeding = isFull ? new SuperSeeding(packCount, options.random) : undefined;
+    const { pieceCount, isFull } = options.held;
+    this.#rarity = new Rarity(pieceCount, options.random);
+    this.#downloads = new Downloads(pieceCount);
+    this.#superSeeding = isFull ? new SuperSeeding(pieceCount, options.random) : undefined;
   }
 
-  /** The packs that are here and verified. */
-  get held(): PackSet {
+  /** The pieces that are here and verified. */
+  get held(): PieceSet {
     return this.#options.held;
   }
 
@@ -102,12 +104,12 @@ export class Peer {
     this.#offerFreeSlots();
   }
 
-  /** A neighbour holds one pack more, and has room for another. */
-  neighbourHas(id: number, pack: number): void {
+  /** A neighbour holds one piece more, and has room for another. */
+  neighbourHas(id: number, piece: number): void {
     const neighbour = this.#neighbours.get(id);
-    if (neighbour === undefined || !neighbour.held.add(pack)) return;
-    this.#rarity.add(pack);
-    if (this.held.has(pack)) neighbour.lacking--;
+    if (neighbour === undefined || !neighbour.held.add(piece)) return;
+    this.#rarity.add(piece);
+    if (this.held.has(piece)) neighbour.lacking--;
     neighbour.isBusy = false;
     this.#offerFreeSlots();
   }
@@ -125,18 +127,18 @@ export class Peer {
     const neighbour = this.#neighbours.get(id);
     if (neighbour === undefined) return;
     const hasRoom = this.#downloads.count < this.#options.downloadSlots;
-    const pack = hasRoom ? this.#pick(neighbour, suggestion) : undefined;
-    if (pack === undefined) {
+    const piece = hasRoom ? this.#pick(neighbour, suggestion) : undefined;
+    if (piece === undefined) {
       this.#options.actions.decline(id);
       return;
     }
-    this.#downloads.add(pack, id);
-    this.#options.actions.request(id, pack);
+    this.#downloads.add(piece, id);
+    this.#options.actions.request(id, piece);
   }
 
-  /** A neighbour asks for a pack after an offer. */
-  requested(id: number, pack: number): void {
-    this.#superSeeding?.took(id, pack);
+  /** A neighbour asks for a piece after an offer. */
+  requested(id: number, piece: number): void {
+    this.#superSeeding?.took(id, piece);
   }
 
   /** A neighbour has no use for an offer. */
@@ -158,49 +160,62 @@ export class Peer {
     this.#offerFreeSlots();
   }
 
-  /** A pack is here and verified. */
-  received(id: number, pack: number): void {
-    for (const source of this.#downloads.removePack(pack)) {
-      if (source !== id) this.#options.actions.cancel(source, pack);
+  /**
+   * Pieces that come without being asked for, by multicast, are not picked as long as they are in `pieces`; the peer keeps the set and does not change it. What is under way
+   * already goes on. A later call takes the place of the earlier one; undefined: nothing is expected any more.
+   */
+  setExpected(pieces: PieceSet | undefined): void {
+    const before = this.#expected;
+    this.#expected = pieces?.clone();
+    const mayPickMore = before !== undefined && (pieces === undefined || before.countMissingIn(pieces) > 0);
+    if (mayPickMore && !this.held.isFull) this.#options.actions.welcome();
+  }
+
+  /** A piece is here and verified; from a neighbour, or undefined when it came in another way. */
+  received(id: number | undefined, piece: number): void {
+    for (const source of this.#downloads.removePiece(piece)) {
+      if (source !== id) this.#options.actions.cancel(source, piece);
     }
-    if (!this.held.add(pack)) return;
+    if (!this.held.add(piece)) return;
     for (const neighbour of this.#neighbours.values()) {
-      if (neighbour.held.has(pack)) continue;
+      if (neighbour.held.has(piece)) continue;
       neighbour.lacking++;
       // What it declined was less than this.
       neighbour.isBusy = false;
     }
-    this.#options.actions.announce(pack);
+    this.#options.actions.announce(piece);
     this.#offerFreeSlots();
   }
 
-  /** A pack did not come, or was not what it should be. */
-  failed(id: number, pack: number): void {
-    if (this.#downloads.remove(pack, id)) this.#options.actions.welcome();
+  /** A piece did not come, or was not what it should be. */
+  failed(id: number, piece: number): void {
+    if (this.#downloads.remove(piece, id)) this.#options.actions.welcome();
   }
 
   #pick(neighbour: Neighbour, suggestion: number | undefined): number | undefined {
     const { id, held: offered, share } = neighbour;
     const { held } = this;
-    const fetching = this.#downloads.packs;
-    const isWanted = (pack: number): boolean => offered.has(pack) && !held.has(pack) && !fetching.has(pack);
+    const fetching = this.#downloads.pieces;
+    const expected = this.#expected;
+    const isWanted = (piece: number): boolean =>
+      offered.has(piece) && !held.has(piece) && !fetching.has(piece) && expected?.has(piece) !== true;
     if (suggestion !== undefined && share === undefined && isWanted(suggestion)) return suggestion;
-    const pack = this.#rarity.pick({ offered, held, fetching, share });
-    if (pack !== undefined) return pack;
+    const piece = this.#rarity.pick({ offered, held, fetching, expected, share });
+    if (piece !== undefined) return piece;
     if (share !== undefined) return this.#pickBeyondShare(neighbour, share);
-    const isEndgame = held.size + fetching.size === held.packCount;
+    const isEndgame = expected === undefined && held.size + fetching.size === held.pieceCount;
     return isEndgame ? this.#downloads.pickDuplicate(offered, id) : undefined;
   }
 
-  /** Once the own share is complete: what a fellow gateway has not brought yet, one pack at a time, because it may be bringing just that. */
-  #pickBeyondShare({ held: offered }: Neighbour, share: PackSet): number | undefined {
+  /** Once the own share is complete: what a fellow gateway has not brought yet, one piece at a time, because it may be bringing just that. */
+  #pickBeyondShare({ held: offered }: Neighbour, share: PieceSet): number | undefined {
     const { held } = this;
-    const fetching = this.#downloads.packs;
+    const fetching = this.#downloads.pieces;
     if (share.countMissingIn(held) > 0) return undefined;
     for (const { id, share: other } of this.#neighbours.values()) {
       if (other !== undefined && this.#downloads.isFrom(id)) return undefined;
     }
-    return this.#rarity.pick({ offered, held, fetching, share: undefined });
+    return this.#rarity.pick({ offered, held, fetching, expected: this.#expected, share: undefined });
   }
 
   #endUpload(neighbour: Neighbour): void {
@@ -210,10 +225,10 @@ export class Peer {
   }
 
   #isWorthKeeping(neighbour: Neighbour): boolean {
-    // The pack just sent still counts as lacking, until the neighbour has announced it.
+    // The piece just sent still counts as lacking, until the neighbour has announced it.
     if (neighbour.lacking < 2) return false;
     const neediest = this.#neediest();
-    return neediest === undefined || neediest.lacking - neighbour.lacking <= NEEDIER_BY_PACKS;
+    return neediest === undefined || neediest.lacking - neighbour.lacking <= NEEDIER_BY_PIECES;
   }
 
   #offerFreeSlots(): void {

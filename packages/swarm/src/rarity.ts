@@ -1,41 +1,42 @@
-import type { PackSet } from "./pack-set.ts";
+import type { PieceSet } from "./piece-set.ts";
 
-/** Which packs may be picked: those in `offered`, not in `held`, not in `fetching`, and in `share` where there is one. */
-export interface PackChoice {
-  readonly offered: PackSet;
-  readonly held: PackSet;
-  readonly fetching: PackSet;
-  readonly share: PackSet | undefined;
+/** Which pieces may be picked: those in `offered`, not in `held`, `fetching` or `expected`, and in `share` where there is one. */
+export interface PieceChoice {
+  readonly offered: PieceSet;
+  readonly held: PieceSet;
+  readonly fetching: PieceSet;
+  readonly expected: PieceSet | undefined;
+  readonly share: PieceSet | undefined;
 }
 
-/** How many neighbours hold each pack, and the choice by it: local rarest first, ties broken by chance. */
+/** How many neighbours hold each piece, and the choice by it: local rarest first, ties broken by chance. */
 export class Rarity {
   readonly #copies: Uint16Array;
   readonly #random: () => number;
 
-  constructor(packCount: number, random: () => number) {
-    this.#copies = new Uint16Array(packCount);
+  constructor(pieceCount: number, random: () => number) {
+    this.#copies = new Uint16Array(pieceCount);
     this.#random = random;
   }
 
-  /** A neighbour holds the pack now. */
-  add(pack: number): void {
-    this.#copies[pack] = this.copiesOf(pack) + 1;
+  /** A neighbour holds the piece now. */
+  add(piece: number): void {
+    this.#copies[piece] = this.copiesOf(piece) + 1;
   }
 
-  /** Counts all packs of a neighbour in, or out (`by` -1). */
-  addAll(held: PackSet, by: 1 | -1): void {
-    for (let pack = 0; pack < held.packCount; pack++) {
-      if (held.has(pack)) this.#copies[pack] = this.copiesOf(pack) + by;
+  /** Counts all pieces of a neighbour in, or out (`by` -1). */
+  addAll(held: PieceSet, by: 1 | -1): void {
+    for (let piece = 0; piece < held.pieceCount; piece++) {
+      if (held.has(piece)) this.#copies[piece] = this.copiesOf(piece) + by;
     }
   }
 
-  copiesOf(pack: number): number {
-    return this.#copies[pack] ?? 0;
+  copiesOf(piece: number): number {
+    return this.#copies[piece] ?? 0;
   }
 
-  /** The rarest pack of a choice; undefined when it is empty. Starts anywhere, so that peers that know nothing yet differ. */
-  pick({ offered, held, fetching, share }: PackChoice): number | undefined {
+  /** The rarest piece of a choice; undefined when it is empty. Starts anywhere, so that peers that know nothing yet differ. */
+  pick({ offered, held, fetching, expected, share }: PieceChoice): number | undefined {
     const wordCount = offered.words.length;
     const start = Math.floor(this.#random() * wordCount);
     let best: number | undefined;
@@ -44,16 +45,17 @@ export class Rarity {
     for (let i = 0; i < wordCount; i++) {
       const word = (i + start) % wordCount;
       let bits = (offered.words[word] ?? 0) & ~(held.words[word] ?? 0) & ~(fetching.words[word] ?? 0);
+      if (expected !== undefined) bits &= ~(expected.words[word] ?? 0);
       if (share !== undefined) bits &= share.words[word] ?? 0;
       while (bits !== 0) {
-        const pack = word * 32 + 31 - Math.clz32(bits & -bits);
+        const piece = word * 32 + 31 - Math.clz32(bits & -bits);
         bits &= bits - 1;
-        const copies = this.copiesOf(pack);
+        const copies = this.copiesOf(piece);
         if (copies < fewest) {
           fewest = copies;
-          best = pack;
+          best = piece;
           ties = 1;
-        } else if (copies === fewest && this.#random() * ++ties < 1) best = pack;
+        } else if (copies === fewest && this.#random() * ++ties < 1) best = piece;
       }
     }
     return best;

@@ -1,27 +1,27 @@
 import { expect, test } from "vitest";
-import { PackSet } from "./pack-set.ts";
+import { PieceSet } from "./piece-set.ts";
 import { SuperSeeding } from "./super-seeding.ts";
 
-test("every pack is offered once before any is offered twice, whoever asks", () => {
+test("every piece is offered once before any is offered twice, whoever asks", () => {
   const seeding = new SuperSeeding(20, () => 0.4);
-  const nobody = new PackSet(20);
+  const nobody = new PieceSet(20);
   const taken = Array.from({ length: 20 }, (_unused, neighbour) => {
-    const pack = seeding.offer(neighbour, nobody) ?? -1;
-    seeding.took(neighbour, pack);
-    return pack;
+    const piece = seeding.offer(neighbour, nobody) ?? -1;
+    seeding.took(neighbour, piece);
+    return piece;
   });
   expect(new Set(taken).size).toBe(20);
 });
 
-test("offers that are open at the same time are for different packs", () => {
+test("offers that are open at the same time are for different pieces", () => {
   const seeding = new SuperSeeding(20, () => 0);
-  const nobody = new PackSet(20);
+  const nobody = new PieceSet(20);
   expect([1, 2, 3].map((neighbour) => seeding.offer(neighbour, nobody))).toEqual([0, 1, 2]);
 });
 
 test("what was declined, or not taken, is offered again", () => {
   const seeding = new SuperSeeding(3, () => 0);
-  const nobody = new PackSet(3);
+  const nobody = new PieceSet(3);
   expect(seeding.offer(1, nobody)).toBe(0);
   seeding.withdraw(1);
   expect(seeding.offer(2, nobody)).toBe(0);
@@ -31,8 +31,8 @@ test("what was declined, or not taken, is offered again", () => {
 
 test("a neighbour is offered what it lacks, and nothing when it lacks nothing", () => {
   const seeding = new SuperSeeding(4, () => 0);
-  const held = PackSet.full(4);
+  const held = PieceSet.full(4);
   held.delete(3);
   expect(seeding.offer(1, held)).toBe(3);
-  expect(seeding.offer(2, PackSet.full(4))).toBeUndefined();
+  expect(seeding.offer(2, PieceSet.full(4))).toBeUndefined();
 });

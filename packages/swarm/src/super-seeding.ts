@@ -1,29 +1,29 @@
-import type { PackSet } from "./pack-set.ts";
+import type { PieceSet } from "./piece-set.ts";
 
-/** What a peer that held everything from the start has given away, so that every pack leaves it once before any leaves it twice. */
+/** What a peer that held everything from the start has given away, so that every piece leaves it once before any leaves it twice. */
 export class SuperSeeding {
-  /** How often each pack was given, those on offer included. */
+  /** How often each piece was given, those on offer included. */
   readonly #given: Uint16Array;
   /** What each neighbour is offered now. */
   readonly #offers = new Map<number, number>();
   readonly #random: () => number;
 
-  constructor(packCount: number, random: () => number) {
-    this.#given = new Uint16Array(packCount);
+  constructor(pieceCount: number, random: () => number) {
+    this.#given = new Uint16Array(pieceCount);
     this.#random = random;
   }
 
-  /** The pack to offer to a neighbour that holds `held`: any of those given least often that it lacks. */
-  offer(neighbour: number, held: PackSet): number | undefined {
+  /** The piece to offer to a neighbour that holds `held`: any of those given least often that it lacks. */
+  offer(neighbour: number, held: PieceSet): number | undefined {
     const count = this.#given.length;
     const start = Math.floor(this.#random() * count);
     let best: number | undefined;
     let fewest = Infinity;
     for (let i = 0; i < count && fewest > 0; i++) {
-      const pack = (start + i) % count;
-      const times = this.#given[pack] ?? 0;
-      if (times >= fewest || held.has(pack)) continue;
-      best = pack;
+      const piece = (start + i) % count;
+      const times = this.#given[piece] ?? 0;
+      if (times >= fewest || held.has(piece)) continue;
+      best = piece;
       fewest = times;
     }
     if (best === undefined) return undefined;
@@ -32,10 +32,10 @@ export class SuperSeeding {
     return best;
   }
 
-  /** The neighbour took this pack, which need not be the one on offer. */
-  took(neighbour: number, pack: number): void {
+  /** The neighbour took this piece, which need not be the one on offer. */
+  took(neighbour: number, piece: number): void {
     this.withdraw(neighbour);
-    this.#count(pack, 1);
+    this.#count(piece, 1);
   }
 
   /** The neighbour did not take what was on offer. */
@@ -46,7 +46,7 @@ export class SuperSeeding {
     this.#count(offered, -1);
   }
 
-  #count(pack: number, by: 1 | -1): void {
-    this.#given[pack] = (this.#given[pack] ?? 0) + by;
+  #count(piece: number, by: 1 | -1): void {
+    this.#given[piece] = (this.#given[piece] ?? 0) + by;
   }
 }

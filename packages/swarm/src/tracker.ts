@@ -32,8 +32,8 @@ const MAX_NEIGHBOURS = NEIGHBOURS * 2;
 const TRIES = 8;
 
 /**
- * Decides who talks to whom, and nothing else: which packs go where is left to the peers. Within a site everybody gets about
- * `NEIGHBOURS` neighbours, mostly on the same switch; to other sites only a few gateways of each site have links, so that a pack crosses a slow
+ * Decides who talks to whom, and nothing else: which pieces go where is left to the peers. Within a site everybody gets about
+ * `NEIGHBOURS` neighbours, mostly on the same switch; to other sites only a few gateways of each site have links, so that a piece crosses a slow
  * link about once. It holds nothing
  * that must not be lost: after a restart peers join again and are introduced anew, while their links and transfers go on.
  */

@@ -4,7 +4,7 @@ import { distributionBound } from "../bound.ts";
 import { type SimulatedMachine, Simulation, type SimulationOptions } from "./simulation.ts";
 
 const RATE = 125e6;
-const PACK_BYTES = 4 * 1_048_576;
+const PIECE_BYTES = 4 * 1_048_576;
 
 function room(count: number, facts: (index: number) => Partial<SimulatedMachine> = () => ({})): SimulatedMachine[] {
   const seed = { site: "school", isSeed: true, upload: RATE, download: RATE };
@@ -12,11 +12,11 @@ function room(count: number, facts: (index: number) => Partial<SimulatedMachine>
   return [seed, ...Array.from({ length: count }, (_unused, index) => ({ ...machine, ...facts(index) }))];
 }
 
-function run(machines: readonly SimulatedMachine[], packCount: number, options: Partial<SimulationOptions> = {}) {
-  const common = { packBytes: PACK_BYTES, latency: 0.0003, deathNoticedAfter: 1, random: seededRandom(7) };
-  const result = Simulation.run({ machines, packCount, ...common, ...options });
+function run(machines: readonly SimulatedMachine[], pieceCount: number, options: Partial<SimulationOptions> = {}) {
+  const common = { pieceBytes: PIECE_BYTES, latency: 0.0003, deathNoticedAfter: 1, random: seededRandom(7) };
+  const result = Simulation.run({ machines, pieceCount, ...common, ...options });
   const receivers = machines.filter(({ isSeed }) => isSeed !== true);
-  const bound = distributionBound({ imageBytes: packCount * PACK_BYTES, seedUpload: RATE, receivers });
+  const bound = distributionBound({ imageBytes: pieceCount * PIECE_BYTES, seedUpload: RATE, receivers });
   return { ...result, overBound: (result.completed.at(-1) ?? Infinity) / bound };
 }
 
@@ -47,7 +47,7 @@ describe("simulated", () => {
     expect(last(beside.completed, -2)).toBeLessThan(last(alone.completed, -1) * 1.1);
   });
 
-  test("over slow lines between sites each pack goes little more than once", () => {
+  test("over slow lines between sites each piece goes little more than once", () => {
     const machines = [
       ...room(20),
       ...Array.from({ length: 40 }, (_unused, index) => ({

@@ -1,5 +1,5 @@
 import { GATEWAYS_PER_SITE, TRANSFER_SLOTS } from "../limits.ts";
-import { PackSet } from "../pack-set.ts";
+import { PieceSet } from "../piece-set.ts";
 import { Peer } from "../peer.ts";
 import { type Introduction, Tracker } from "../tracker.ts";
 import { type Link, SimulatedNetwork, type Transfer } from "./network.ts";
@@ -19,8 +19,8 @@ export interface SimulatedMachine {
 /** What is simulated. */
 export interface SimulationOptions {
   readonly machines: readonly SimulatedMachine[];
-  readonly packCount: number;
-  readonly packBytes: number;
+  readonly pieceCount: number;
+  readonly pieceBytes: number;
   /** Seconds that a message takes. */
   readonly latency: number;
   /** Seconds until the death of a machine is noticed. */
@@ -36,9 +36,9 @@ export interface SimulationResult {
   readonly completed: readonly number[];
   /** Receivers that lived and were never complete. */
   readonly incomplete: number;
-  /** Packs sent, those that were cut off included. */
+  /** Pieces sent, those that were cut off included. */
   readonly transfers: number;
-  /** Packs that crossed from one site to another. */
+  /** Pieces that crossed from one site to another. */
   readonly crossings: number;
   readonly declinedOffers: number;
 }
@@ -47,7 +47,7 @@ interface Running {
   readonly transfer: Transfer;
   readonly from: number;
   readonly to: number;
-  readonly pack: number;
+  readonly piece: number;
 }
 
 /** Runs the swarm's own `Peer` and `Tracker` over simulated links until every receiver that lives is complete. */
@@ -61,7 +61,7 @@ export class Simulation {
   readonly #siteLinks: ReadonlyMap<string, { up: Link; down: Link }>;
   readonly #fastest: number;
   readonly #dead = new Set<number>();
-  /** By who sends, who receives and the pack. */
+  /** By who sends, who receives and the piece. */
   readonly #running = new Map<string, Running>();
   readonly #completedAt = new Map<number, number>();
   #awaited = 0;
@@ -119,29 +119,29 @@ export class Simulation {
     }
   }
 
-  #share(id: number, isRemote: boolean): PackSet | undefined {
+  #share(id: number, isRemote: boolean): PieceSet | undefined {
     const place = this.#tracker.gatewayPlaceOf(id);
     if (!isRemote || place === undefined) return undefined;
-    return PackSet.every(this.#options.packCount, GATEWAYS_PER_SITE, place);
+    return PieceSet.every(this.#options.pieceCount, GATEWAYS_PER_SITE, place);
   }
 
   #peer(id: number, machine: SimulatedMachine): Peer {
-    const { packCount, random } = this.#options;
+    const { pieceCount, random } = this.#options;
     return new Peer({
-      held: machine.isSeed === true ? PackSet.full(packCount) : new PackSet(packCount),
+      held: machine.isSeed === true ? PieceSet.full(pieceCount) : new PieceSet(pieceCount),
       uploadSlots: this.#slots(machine.upload),
       downloadSlots: this.#slots(machine.download),
       random,
       actions: {
-        announce: (pack) => this.#announce(id, pack),
+        announce: (piece) => this.#announce(id, piece),
         welcome: () => this.#toNeighbours(id, (peer) => peer.neighbourWelcomes(id)),
         grant: (to, suggestion) => this.#send(to, (peer) => peer.granted(id, suggestion)),
         decline: (to) => {
           this.#declined++;
           this.#send(to, (peer) => peer.declined(id));
         },
-        request: (from, pack) => this.#send(from, () => this.#transfer(from, id, pack)),
-        cancel: (from, pack) => this.#stop(from, id, pack),
+        request: (from, piece) => this.#send(from, () => this.#transfer(from, id, piece)),
+        cancel: (from, piece) => this.#stop(from, id, piece),
       },
     });
   }
@@ -166,24 +166,24 @@ export class Simulation {
     });
   }
 
-  #announce(id: number, pack: number): void {
-    this.#toNeighbours(id, (peer) => peer.neighbourHas(id, pack));
+  #announce(id: number, piece: number): void {
+    this.#toNeighbours(id, (peer) => peer.neighbourHas(id, piece));
     if (!this.#peerOf(id).held.isFull) return;
     this.#completedAt.set(id, this.#network.now);
     this.#awaited--;
   }
 
-  #transfer(from: number, to: number, pack: number): void {
+  #transfer(from: number, to: number, piece: number): void {
     if (this.#dead.has(to)) return;
-    this.#peerOf(from).requested(to, pack);
+    this.#peerOf(from).requested(to, piece);
     this.#transfers++;
-    const key = keyOf(from, to, pack);
-    const transfer = this.#network.start(this.#path(from, to), this.#options.packBytes, () => {
+    const key = keyOf(from, to, piece);
+    const transfer = this.#network.start(this.#path(from, to), this.#options.pieceBytes, () => {
       this.#running.delete(key);
       this.#peerOf(from).uploaded(to);
-      this.#peerOf(to).received(from, pack);
+      this.#peerOf(to).received(from, piece);
     });
-    this.#running.set(key, { transfer, from, to, pack });
+    this.#running.set(key, { transfer, from, to, piece });
   }
 
   #path(from: number, to: number): Link[] {
@@ -196,10 +196,10 @@ export class Simulation {
     return path.filter((link) => link !== undefined);
   }
 
-  #stop(from: number, to: number, pack: number): void {
-    const running = this.#running.get(keyOf(from, to, pack));
+  #stop(from: number, to: number, piece: number): void {
+    const running = this.#running.get(keyOf(from, to, piece));
     if (running === undefined) return;
-    this.#running.delete(keyOf(from, to, pack));
+    this.#running.delete(keyOf(from, to, piece));
     this.#network.cancel(running.transfer);
     this.#send(from, (peer) => peer.uploaded(to));
   }
@@ -208,9 +208,9 @@ export class Simulation {
     this.#dead.add(id);
     const isReceiver = this.#options.machines[id]?.isSeed !== true;
     if (isReceiver && !this.#completedAt.delete(id)) this.#awaited--;
-    for (const { from, to, pack, transfer } of this.#running.values()) {
+    for (const { from, to, piece, transfer } of this.#running.values()) {
       if (from !== id && to !== id) continue;
-      this.#running.delete(keyOf(from, to, pack));
+      this.#running.delete(keyOf(from, to, piece));
       this.#network.cancel(transfer);
     }
     this.#network.after(this.#options.deathNoticedAfter, () => {
@@ -225,6 +225,6 @@ export class Simulation {
   }
 }
 
-function keyOf(from: number, to: number, pack: number): string {
-  return `${from}>${to}:${pack}`;
+function keyOf(from: number, to: number, piece: number): string {
+  return `${from}>${to}:${piece}`;
 }
