@@ -42,6 +42,8 @@ export {
 } from "./limits.ts";
 export { type LiveMessage, liveMessageSchema } from "./live.ts";
 export {
+  AGENT_PLANS,
+  type AgentPlan,
   BOOT_PLANS,
   type BootPlan,
   bootPlanSchema,
@@ -56,6 +58,7 @@ export {
   type Firmware,
   FIRMWARES,
   firmwareSchema,
+  isAgentPlan,
   type Machine,
   MACHINE_STATES,
   type MachineQuirks,

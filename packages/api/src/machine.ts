@@ -9,10 +9,23 @@ export const FIRMWARES = ["bios", "uefi-x64", "uefi-ia32", "uefi-arm64", "unknow
 /** One of {@link FIRMWARES}. */
 export type Firmware = (typeof FIRMWARES)[number];
 
-/** What a machine gets at its next boot: its disk from the network, its own disk, or a choice on its screen. */
-export const BOOT_PLANS = ["diskless", "local", "menu"] as const;
+/**
+ * What a machine gets at its next boot: its disk from the network, its own disk, or a choice on its screen; the others start the
+ * agent's system in memory, to do the machine's part of a job or, with `rescue`, to give whoever sits there a shell.
+ */
+export const BOOT_PLANS = ["diskless", "local", "menu", "clone", "capture", "verify", "wipe", "rescue"] as const;
 /** One of {@link BOOT_PLANS}. */
 export type BootPlan = (typeof BOOT_PLANS)[number];
+
+/** The plans that start the agent's system in memory. */
+export const AGENT_PLANS = ["clone", "capture", "verify", "wipe", "rescue"] as const;
+/** One of {@link AGENT_PLANS}. */
+export type AgentPlan = (typeof AGENT_PLANS)[number];
+
+/** Whether a plan starts the agent's system. */
+export function isAgentPlan(plan: BootPlan): plan is AgentPlan {
+  return (AGENT_PLANS as readonly BootPlan[]).includes(plan);
+}
 
 /** What becomes of a machine's changes: gone at every boot, or kept. */
 export const DISK_MODES = ["reset", "persistent"] as const;

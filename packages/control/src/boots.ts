@@ -1,4 +1,11 @@
-import { type BootReport, formatImageReference, type Image, type Machine, parseImageReference } from "@ingot/api";
+import {
+  type BootReport,
+  formatImageReference,
+  type Image,
+  isAgentPlan,
+  type Machine,
+  parseImageReference,
+} from "@ingot/api";
 import {
   type BootPrograms,
   type BootServer,
@@ -187,6 +194,7 @@ export class Boots<Device extends OpenDisk> {
       return this.#disklessScript(record, request, bootId, version);
     }
     this.#deps.tracker.record(id, { kind: "script", bootId, plan });
+    if (isAgentPlan(plan)) return refusalScript({ mac, reason: "this server has no agent system" });
     return plan === "local" ? localScript({ machineName: name }) : this.#menuScript(record, mac);
   }
 

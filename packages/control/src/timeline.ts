@@ -1,4 +1,11 @@
-import type { BootPlan, BootStage, BootTimeline, EventKind, MachineState } from "@ingot/api";
+import {
+  type BootPlan,
+  type BootStage,
+  type BootTimeline,
+  type EventKind,
+  isAgentPlan,
+  type MachineState,
+} from "@ingot/api";
 import { timeText } from "./clock.ts";
 
 /** A machine that neither moves nor leaves for this long while it boots has failed. */
@@ -112,8 +119,13 @@ function reduceScript(before: BootState, fact: BootFact & { kind: "script" }, no
     const state: BootState = { ...reach(base, "script", "boots from its disk here", nowMs), state: "booting" };
     return retry ? { state } : { state, event: { kind: "machine.booting", message: `begins boot ${bootId}` } };
   }
-  const detail = fact.plan === "local" ? "boots from its own disk" : "shows the menu";
+  const detail = describePlan(fact.plan);
   return { state: { ...reach(base, "script", detail, nowMs), state: before.state === "new" ? "new" : "running" } };
+}
+
+function describePlan(plan: BootPlan): string {
+  if (isAgentPlan(plan)) return `starts the agent's system: ${plan}`;
+  return plan === "local" ? "boots from its own disk" : "shows the menu";
 }
 
 function reduceLogin(before: BootState, fact: BootFact & { kind: "login" }, nowMs: number): BootStep {

@@ -9,7 +9,7 @@ import { DEBIAN_BOOT_PROGRAMS } from "./quirks.ts";
 import type { BootPrograms, Quirks } from "./quirks.ts";
 
 /** The plans that reach a machine through DHCP; `refused` is an unknown machine while registration is closed. */
-export type PlanKind = "diskless" | "menu" | "local" | "refused";
+export type PlanKind = "diskless" | "menu" | "local" | "clone" | "capture" | "verify" | "wipe" | "rescue" | "refused";
 
 /** Everything the next step depends on. */
 export interface NextStepInput {

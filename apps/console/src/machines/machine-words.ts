@@ -47,6 +47,11 @@ export const PLAN_LABELS: Readonly<Record<BootPlan, string>> = {
   diskless: "Diskless",
   local: "Local disk",
   menu: "Menu",
+  clone: "Clone (agent)",
+  capture: "Capture (agent)",
+  verify: "Verify (agent)",
+  wipe: "Wipe (agent)",
+  rescue: "Rescue (agent)",
 };
 
 /** What a disk mode means. */

@@ -1,4 +1,4 @@
-import { formatImageReference, type BootPlan, type DiskMode, type Group } from "@ingot/api";
+import { BOOT_PLANS, formatImageReference, type BootPlan, type DiskMode, type Group } from "@ingot/api";
 import { Command, Option } from "commander";
 import type { CommonOptions } from "./common-options.ts";
 import { connect } from "./connection.ts";
@@ -24,9 +24,7 @@ export function groupCommand(): Command {
   group
     .command("set <name>")
     .description("make a group or replace its settings")
-    .addOption(
-      new Option("--plan <plan>", "what its machines get at their next boot").choices(["diskless", "local", "menu"]),
-    )
+    .addOption(new Option("--plan <plan>", "what its machines get at their next boot").choices(BOOT_PLANS))
     .option("--image <reference>", "NAME, NAME:VERSION or NAME:TAG")
     .addOption(
       new Option("--mode <mode>", "what becomes of their changes at the next boot").choices(["reset", "persistent"]),

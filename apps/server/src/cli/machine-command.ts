@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import {
+  BOOT_PLANS,
   formatImageReference,
   type BootSettings,
   type CreateMachine,
@@ -85,7 +86,7 @@ function withSettings(command: Command): Command {
   return command
     .option("--name <name>", "its name")
     .option("--group <name>", "the group whose settings it inherits")
-    .addOption(new Option("--plan <plan>", "what it gets at its next boot").choices(["diskless", "local", "menu"]))
+    .addOption(new Option("--plan <plan>", "what it gets at its next boot").choices(BOOT_PLANS))
     .option("--image <reference>", "NAME, NAME:VERSION or NAME:TAG")
     .addOption(
       new Option("--mode <mode>", "what becomes of its changes at the next boot").choices(["reset", "persistent"]),
