@@ -7,6 +7,8 @@ import {
   parseImageReference,
 } from "@ingot/api";
 import {
+  type AgentScriptInput,
+  agentScript,
   type BootPrograms,
   type BootServer,
   disklessScript,
@@ -64,6 +66,8 @@ export interface BootNetwork {
   /** The boot interface's subnet; machines in it reach their disk without a router. */
   readonly subnet?: Ipv4Network | undefined;
   readonly programs?: BootPrograms | undefined;
+  /** Where the agent's system finds the server; absent: there is no such system here. */
+  readonly agents?: AgentScriptInput["agents"] | undefined;
 }
 
 /** What {@link Boots} works with. */
@@ -179,8 +183,11 @@ export class Boots<Device extends OpenDisk> {
   async #scriptOf(record: MachineRecord, request: ScriptRequest): Promise<string> {
     const { mac, failed } = request;
     const { id, name } = record.row;
-    if (failed) this.recordFailure(id, "it could not boot its disk; the reason stands on its screen");
     const { plan } = effectiveOf(record, this.#deps.settings.current);
+    if (failed) {
+      const what = isAgentPlan(plan) ? "start the agent's system" : "boot its disk";
+      this.recordFailure(id, `it could not ${what}; the reason stands on its screen`);
+    }
     const chosen = plan === "menu" ? request.image : undefined;
     const bootId = await this.#allocateBoot(record, chosen);
     if (plan === "diskless" || chosen !== undefined) {
@@ -194,7 +201,11 @@ export class Boots<Device extends OpenDisk> {
       return this.#disklessScript(record, request, bootId, version);
     }
     this.#deps.tracker.record(id, { kind: "script", bootId, plan });
-    if (isAgentPlan(plan)) return refusalScript({ mac, reason: "this server has no agent system" });
+    if (isAgentPlan(plan)) {
+      const { server, agents } = this.#deps.network;
+      if (agents === undefined) return refusalScript({ mac, reason: "this server has no agent system" });
+      return agentScript({ mac, machineName: name, plan, server, agents });
+    }
     return plan === "local" ? localScript({ machineName: name }) : this.#menuScript(record, mac);
   }
 

@@ -47,6 +47,14 @@ export function fileUrl(server: BootServer, name: string): string {
   return `${originOf(server)}/boot/files/${encodeURIComponent(name)}`;
 }
 
+/** The files of the agent's system below `/boot/files/`. */
+export const AGENT_FILES = { kernel: "agent/vmlinuz", initrd: "agent/initrd" } as const;
+
+/** The URL of one of {@link AGENT_FILES}: iPXE asks for it, never firmware, so that it may lie in a folder. */
+export function agentFileUrl(server: BootServer, file: keyof typeof AGENT_FILES): string {
+  return `${originOf(server)}/boot/files/${AGENT_FILES[file]}`;
+}
+
 function originOf(server: BootServer): string {
   if (!Number.isInteger(server.httpPort) || server.httpPort < 1 || server.httpPort > 65_535) {
     throw new NetbootError(

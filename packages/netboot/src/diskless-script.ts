@@ -1,9 +1,7 @@
 import type { Ipv4, Mac } from "@ingot/wire";
-import { macToBytes } from "@ingot/wire";
-import { scriptUrl } from "./boot-server.ts";
 import type { BootServer } from "./boot-server.ts";
+import { pauseLine, refetchLines } from "./retry.ts";
 import { checkedIscsiName, checkedPort, scriptFrom, shown } from "./script-text.ts";
-import { SHELL_KEY } from "./shell-key.ts";
 
 /** What a diskless machine needs to reach its disk. */
 export interface DisklessScriptInput {
@@ -31,9 +29,6 @@ export interface DisklessScriptInput {
 /** Seconds to wait after each failed attempt, before jitter. About a minute in all; then the server is asked again. */
 const RETRY_SECONDS: readonly number[] = [2, 5, 10, 20];
 
-/** Seconds between questions to a server that does not answer. */
-const REFETCH_SECONDS = 15;
-
 /**
  * The script that boots a machine from its iSCSI disk, by the disk's own boot loader: its boot sector with BIOS,
  * `\EFI\BOOT\BOOT*.EFI` with UEFI. A machine that fails tries again with growing pauses, then asks the server for a new
@@ -52,34 +47,15 @@ export function disklessScript(input: DisklessScriptInput): string {
     ...(input.diskIsOnLink ? ["clear netX.dhcp/gateway:ipv4 ||"] : []),
   ];
   for (const seconds of RETRY_SECONDS) {
-    const pauseMs = seconds * 1000 + jitterMs(input.mac, seconds * 500);
     lines.push(
       ...(input.chap === true ? ["echo This disk is locked: name and secret, please", "login ||"] : []),
       `sanboot --drive 0x80 ${rootPath} ||`,
       "echo",
       `echo Ingot: ${name} could not boot its disk. The reason stands above.`,
       `echo Disk: ${rootPath}`,
-      pauseLine(pauseMs),
+      pauseLine(input.mac, seconds),
     );
   }
-  lines.push(
-    ":refetch",
-    "echo Ingot: asking the server again",
-    `chain --replace --autofree ${scriptUrl(input.server, { mac: input.mac, failed: true })} ||`,
-    pauseLine(REFETCH_SECONDS * 1000 + jitterMs(input.mac, REFETCH_SECONDS * 500)),
-    // The server, or the way to it, may have changed: start from the address up.
-    "ifconf --configurator dhcp netX ||",
-    "goto refetch",
-  );
+  lines.push(...refetchLines(input.server, input.mac));
   return scriptFrom(lines);
-}
-
-function pauseLine(ms: number): string {
-  return `prompt --key ${SHELL_KEY} --timeout ${ms} Trying again in ${Math.round(ms / 1000)} s, Ctrl-B for the iPXE shell && shell ||`;
-}
-
-/** A number from 0 to `most`, the same for the same machine: a script is a pure function of its input. */
-function jitterMs(mac: Mac, most: number): number {
-  const hash = macToBytes(mac).reduce((sum, byte) => (sum * 31 + byte) % 65_521, 7);
-  return hash % (most + 1);
 }

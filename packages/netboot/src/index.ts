@@ -1,4 +1,7 @@
+export { agentScript } from "./agent-script.ts";
+export type { AgentScriptInput } from "./agent-script.ts";
 export { Architecture } from "./architecture.ts";
+export { AGENT_FILES } from "./boot-server.ts";
 export type { BootServer, ScriptStage } from "./boot-server.ts";
 export { disklessScript } from "./diskless-script.ts";
 export type { DisklessScriptInput } from "./diskless-script.ts";

@@ -98,10 +98,13 @@ describe("replacing a network card's iPXE", () => {
   });
 });
 
-test.each<PlanKind>(["diskless", "menu", "local"])("the plan %s gets the same steps: the script decides", (plan) => {
-  expect(stepFor({ plan })).toMatchObject({ answer: { bootFile: "undionly.kpxe" } });
-  expect(stepFor({ plan, facts: rom })).toMatchObject({ answer: { bootFile: SCRIPT } });
-});
+test.each<PlanKind>(["diskless", "menu", "local", "clone", "rescue"])(
+  "the plan %s gets the same steps: the script decides",
+  (plan) => {
+    expect(stepFor({ plan })).toMatchObject({ answer: { bootFile: "undionly.kpxe" } });
+    expect(stepFor({ plan, facts: rom })).toMatchObject({ answer: { bootFile: SCRIPT } });
+  },
+);
 
 test.each([
   ["firmware of an unknown machine while registration is closed", { plan: "refused" }, "registration-closed"],

@@ -46,6 +46,25 @@ export function checkedPort(port: number, what: string): number {
   return port;
 }
 
+/** The address of the agents' door: `https://`, an address or name, a port. Throws `NetbootError` `unsafe-value`. */
+export function checkedAgentServer(url: string): string {
+  if (!/^https:\/\/[a-z0-9.-]{1,253}:[1-9][0-9]{0,4}$/i.test(url)) {
+    throw new NetbootError(
+      "unsafe-value",
+      `agents' server: got ${JSON.stringify(url)}, expected https://, a host and a port`,
+    );
+  }
+  return url;
+}
+
+/** A key's fingerprint, 64 hexadecimal digits. Throws `NetbootError` `unsafe-value`. */
+export function checkedPin(pin: string): string {
+  if (!/^[0-9a-f]{64}$/.test(pin)) {
+    throw new NetbootError("unsafe-value", `server's pin: got ${JSON.stringify(pin)}, expected 64 hexadecimal digits`);
+  }
+  return pin;
+}
+
 /** Lines to a script; throws `NetbootError` `unsafe-value` when a line holds a line break, which only a value that was not checked can bring in. */
 export function scriptFrom(lines: readonly string[]): string {
   for (const line of lines) {

@@ -1,5 +1,7 @@
 import { parseIpv4, parseMac } from "@ingot/wire";
 import { describe, expect, test } from "vitest";
+import { agentScript } from "./agent-script.ts";
+import type { AgentScriptInput } from "./agent-script.ts";
 import { scriptUrl } from "./boot-server.ts";
 import { disklessScript } from "./diskless-script.ts";
 import type { DisklessScriptInput } from "./diskless-script.ts";
@@ -32,6 +34,14 @@ const menu: MenuScriptInput = {
   ],
   defaultChoice: { image: "win11:7" },
   timeoutMs: 10_000,
+};
+
+const agent: AgentScriptInput = {
+  mac,
+  machineName: "room1-07",
+  plan: "clone",
+  server,
+  agents: { url: "https://10.0.0.1:8472", pin: "5e".repeat(32) },
 };
 
 describe("diskless", () => {
@@ -101,6 +111,41 @@ describe("menu", () => {
   });
 });
 
+describe("the agent's system", () => {
+  test("the whole script", () => {
+    expect(agentScript(agent)).toMatchSnapshot();
+  });
+
+  test.each(["capture", "verify", "wipe"] as const)("%s starts the same system", (plan) => {
+    expect(agentScript({ ...agent, plan })).toBe(agentScript(agent).replace("for clone", `for ${plan}`));
+  });
+
+  test("rescue asks for a shell", () => {
+    expect(agentScript({ ...agent, plan: "rescue" })).toBe(
+      agentScript(agent).replace("for clone", "for rescue").replace(" BOOTIF", " ingot.rescue BOOTIF"),
+    );
+  });
+
+  test("a server or pin that is none is refused, a name is cleaned", () => {
+    for (const agents of [
+      { ...agent.agents, url: HOSTILE },
+      { ...agent.agents, url: "http://10.0.0.1:8472" },
+      { ...agent.agents, url: "https://10.0.0.1:8472 init=/bin/sh" },
+      { ...agent.agents, pin: HOSTILE },
+      { ...agent.agents, pin: "" },
+    ]) {
+      expect(() => agentScript({ ...agent, agents })).toThrow(expect.objectContaining({ code: "unsafe-value" }));
+    }
+    const script = agentScript({ ...agent, machineName: HOSTILE });
+    expect(script.split("\n").length).toBe(agentScript(agent).split("\n").length);
+  });
+
+  test("the kernel's command line fits the 2,048 bytes that Linux takes on x86", () => {
+    const [line = ""] = agentScript({ ...agent, plan: "rescue" }).match(/^kernel .*/m) ?? [];
+    expect(line.length).toBeLessThan(2048);
+  });
+});
+
 test("the local disk", () => {
   expect(localScript({ machineName: "room1-07" })).toMatchSnapshot();
 });
@@ -132,6 +177,7 @@ test("every command is one that iPXE of 2019 has", () => {
   );
   const scripts = [
     disklessScript({ ...diskless, chap: true }),
+    agentScript(agent),
     menuScript(menu),
     localScript({ machineName: "a" }),
     refusalScript({ mac, reason: "b" }),

@@ -10,11 +10,14 @@ export interface BootFileDirectory {
   readonly linksInto: readonly string[];
 }
 
-/** Letters, digits and a few signs, not beginning with a dot: one segment that can mean nothing but itself. */
-const SERVABLE_NAME = /^[A-Za-z0-9_][A-Za-z0-9._+-]{0,127}$/;
+/**
+ * Letters, digits and a few signs, not beginning with a dot: a segment that can mean nothing but itself. One folder may stand
+ * before it, as in `agent/vmlinuz`.
+ */
+const SERVABLE_NAME = /^(?:[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}\/)?[A-Za-z0-9_][A-Za-z0-9._+-]{0,127}$/;
 
 /**
- * Opens a regular file of a directory. Nothing but a single plain segment is looked up, and the place that the name
+ * Opens a regular file of a directory. Nothing but a plain name, or one in a folder, is looked up, and the place that the name
  * really leads to must lie in the directory or in one that its links may lead to.
  *
  * @returns undefined when there is no such file, or when it is not served for the reasons above.

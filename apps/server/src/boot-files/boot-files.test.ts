@@ -57,6 +57,17 @@ test("the operator's file wins over Debian's from the next request on", async ()
   expect(await textOf("undionly.kpxe")).toBe("own");
 });
 
+test("a file may lie in a folder, and no deeper", async () => {
+  await mkdir(join(root, "own", "agent", "deep"), { recursive: true });
+  await writeFile(join(root, "own", "agent", "vmlinuz"), "kernel");
+  await writeFile(join(root, "own", "agent", "deep", "file"), "x");
+  expect(await textOf("agent/vmlinuz")).toBe("kernel");
+  expect(await (await get("agent/vmlinuz")).text()).toBe("kernel");
+  for (const name of ["agent", "agent/", "agent/deep/file", "agent/../agent/vmlinuz", "agent//vmlinuz"]) {
+    expect(await files.open(name), name).toBeUndefined();
+  }
+});
+
 test("boot programs that no directory has are named", async () => {
   expect(await files.missingPrograms()).toEqual(["undionly.kpxe", "ipxe.lkrn", "ipxe.efi"]);
 });
