@@ -3,3 +3,39 @@ export { PieceMap } from "./piece-map.ts";
 export { PieceSet } from "./piece-set.ts";
 export { Peer, type NeighbourFacts, type PeerActions, type PeerOptions } from "./peer.ts";
 export { Tracker, type Introduction, type Member } from "./tracker.ts";
+export { SwarmError, type SwarmErrorCode, type SwarmErrorDetails } from "./errors.ts";
+export {
+  createIdentity,
+  fingerprintOf,
+  fingerprintOfCertificate,
+  identityOf,
+  isFingerprint,
+  type Identity,
+} from "./identity/identity.ts";
+export { TICKET_BYTES, signTicket, verifyTicket, type Ticket, type TicketCheck } from "./identity/ticket.ts";
+export {
+  CHUNK_HEADER_BYTES,
+  ChunkCodec,
+  ChunkStreamDecoder,
+  WrongChunkError,
+  decodeChunk,
+  decodeChunkStream,
+  encodeChunk,
+  encodeChunkHeader,
+  encodeChunkStream,
+  type ChunkHeader,
+  type ExpectedChunks,
+  type StoredChunk,
+} from "./transfer/chunk-stream.ts";
+export type {
+  BulkAddress,
+  ChunkLocation,
+  FetchReport,
+  FetchRequest,
+  OpenImage,
+  OpenImageOptions,
+  TransferEngineOptions,
+  TransferSource,
+  TransferStats,
+  UploadEvent,
+} from "./transfer/transfer.ts";
