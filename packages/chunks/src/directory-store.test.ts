@@ -71,6 +71,24 @@ describe("DirectoryStore on disk", () => {
     }
   });
 
+  it("removes a signature whose manifest is gone", async () => {
+    const { directory, id } = await storeWithImage();
+    const lone = `${"ab".repeat(32)}.sig`;
+    for (const name of [lone, `${id}.sig`]) await writeFile(join(directory, "manifests", name), new Uint8Array(64));
+    await using store = await DirectoryStore.open(directory, { threads: 1 });
+    expect((await readdir(join(directory, "manifests"))).toSorted()).toEqual([`${id}.manifest`, `${id}.sig`]);
+    expect(await store.listManifests()).toEqual([id]);
+  });
+
+  it("reports a signature of another length", async () => {
+    const { directory, id } = await storeWithImage();
+    await writeFile(join(directory, "manifests", `${id}.sig`), new Uint8Array(65));
+    await using store = await DirectoryStore.open(directory, { threads: 1 });
+    await expect(store.readSignature(id)).rejects.toMatchObject({ code: "damaged", manifest: id });
+    const { ok, damagedFiles } = await store.verify();
+    expect([ok, damagedFiles.map(({ path }) => path)]).toEqual([false, [`manifests/${id}.sig`]]);
+  });
+
   it("removes what a crash left in tmp", async () => {
     const { directory } = await storeWithImage();
     await writeFile(join(directory, "tmp/7"), "half a pack");

@@ -15,6 +15,7 @@ import { readStoredManifest } from "./read-manifest.ts";
 import { StoreCore, isAbsent, packPath, storeError } from "./store-core.ts";
 import type { StoreFiles } from "./store-files.ts";
 import type * as Store from "./store.ts";
+import { readStoredSignature, writeStoredSignature } from "./stored-signature.ts";
 import { imageStatsOf } from "./store-statistics.ts";
 import { verifyStore } from "./verify-store.ts";
 
@@ -97,6 +98,16 @@ export class DirectoryStore implements Store.ImageStore, AsyncDisposable {
   async readManifest(id: Digest): Promise<Manifest> {
     this.#core.throwIfClosed();
     return await readStoredManifest(this.#core, id);
+  }
+
+  /** See `SignatureReader`. */
+  async readSignature(id: Digest): Promise<Uint8Array | undefined> {
+    return await this.#track(readStoredSignature(this.#core, id));
+  }
+
+  /** See `SignatureWriter`. */
+  async writeSignature(id: Digest, signature: Uint8Array): Promise<void> {
+    await this.#track(writeStoredSignature(this.#core, id, signature));
   }
 
   /** See `ManifestLister`. */

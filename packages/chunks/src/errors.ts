@@ -6,6 +6,7 @@
  * - `invalid-source`: what was to be imported breaks the rules (order, size, alignment).
  * - `too-large`: a limit of `limits.ts` was passed.
  * - `unsupported`: a file of a format version this program does not know.
+ * - `invalid-key`: a file or text that should be a signing key is none, or others may read it.
  * - `closed`: the store was closed.
  * - `io`: any other failure of the file system or of the network; `cause` holds it.
  */
@@ -17,6 +18,7 @@ export type ChunkErrorCode =
   | "invalid-source"
   | "too-large"
   | "unsupported"
+  | "invalid-key"
   | "closed"
   | "io";
 

@@ -69,6 +69,16 @@ it("gives back the image that the server's store holds", async () => {
   expect(Buffer.compare(await readBack(store, id), IMAGE)).toBe(0);
 });
 
+it("gives the signature that the server's store has, refuses what is none, and says when there is none", async () => {
+  const { id, open, local, directory } = await serve();
+  const store = await open();
+  expect(await store.readSignature(id)).toBeUndefined();
+  await local.writeSignature(id, new Uint8Array(64).fill(7));
+  expect(await store.readSignature(id)).toEqual(new Uint8Array(64).fill(7));
+  await writeFile(join(directory, "manifests", `${id}.sig`), "short");
+  await expect(store.readSignature(id)).rejects.toMatchObject({ code: "damaged", manifest: id });
+});
+
 it("asks for neighbouring chunks at once, and for one chunk once", async () => {
   const served = await serve();
   const store = await served.open({ maxRequests: 2 });

@@ -4,12 +4,13 @@ import { ChunkError, throwIfAborted } from "./errors.ts";
 import { HttpFetcher } from "./http-fetcher.ts";
 import { IndexRefresher } from "./http-index.ts";
 import { HttpClient, random, waitFor } from "./http-socket.ts";
-import { MAX_MANIFEST_BYTES, MAX_PACK_BYTES } from "./limits.ts";
+import { MAX_KEY_FILE_BYTES, MAX_MANIFEST_BYTES, MAX_PACK_BYTES } from "./limits.ts";
 import type { Manifest } from "./manifest.ts";
 import { CodecPool } from "./pool-worker.ts";
 import { RangeQueue } from "./range-queue.ts";
 import { verifiedManifest } from "./read-manifest.ts";
-import { manifestPath, packPath } from "./store-core.ts";
+import { manifestPath, packPath, signaturePath } from "./store-core.ts";
+import { wholeSignature } from "./stored-signature.ts";
 import type * as Store from "./store.ts";
 
 /** How a remote store is read. */
@@ -46,7 +47,7 @@ interface Reading {
  * Another machine's chunk store, read over HTTP (`docs/formats/index.md`, "Over HTTP"): the files of a store directory as a
  * web server gives them out. Everything is verified; the server is trusted with nothing but availability.
  */
-export class HttpStore implements Store.ChunkReader, Store.ManifestReader, AsyncDisposable {
+export class HttpStore implements Store.ChunkReader, Store.ManifestReader, Store.SignatureReader, AsyncDisposable {
   readonly #url: string;
   readonly #client: HttpClient;
   readonly #fetcher: HttpFetcher;
@@ -129,6 +130,14 @@ export class HttpStore implements Store.ChunkReader, Store.ManifestReader, Async
       throw new ChunkError("missing", `manifest ${id}: not at ${this.#url}`, { manifest: id, path });
     }
     return verifiedManifest(id, bytes, path);
+  }
+
+  /** See `SignatureReader`. */
+  async readSignature(id: Digest): Promise<Uint8Array | undefined> {
+    this.#throwIfClosed();
+    const path = signaturePath(id);
+    const bytes = await this.#fetcher.read(path, MAX_KEY_FILE_BYTES, this.#closed.signal);
+    return bytes === undefined ? undefined : wholeSignature(id, bytes, path);
   }
 
   /** Closes connections and ends threads. Operations under way fail with `closed`. Idempotent. */

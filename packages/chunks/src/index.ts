@@ -13,6 +13,9 @@ export { decodeManifest, encodeManifest, manifestIdOf } from "./manifest.ts";
 export type { Manifest } from "./manifest.ts";
 export type { StoreProblem } from "./open-store.ts";
 export type { Partition, PartitionFacts } from "./partitions.ts";
+export { signManifest, verifyManifest, verifySignature } from "./signature.ts";
+export type { Signer } from "./signature.ts";
+export { SigningKey } from "./signature-key-file.ts";
 export type { StoreFiles } from "./store-files.ts";
 export type {
   AffectedManifest,
@@ -31,6 +34,8 @@ export type {
   ManifestLister,
   ManifestReader,
   PruneResult,
+  SignatureReader,
+  SignatureWriter,
   StoreStatistics,
   StoreStats,
   StoreVerifier,

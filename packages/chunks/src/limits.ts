@@ -45,6 +45,9 @@ export const MAX_MANIFEST_BYTES: number = MAX_EXTENTS * 40 + 1024 * 1024;
 /** Encoded partition facts. */
 export const MAX_PARTITION_FACTS_BYTES = 65_536;
 
+/** A file with a signing key; one in PEM has about 120. */
+export const MAX_KEY_FILE_BYTES = 4096;
+
 /** Partitions in the facts; GPT tables have 128 entries unless somebody asked for more. */
 export const MAX_PARTITIONS = 128;
 

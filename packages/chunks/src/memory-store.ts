@@ -5,6 +5,8 @@ import { readImage } from "./import-run.ts";
 import type { ChunkSink } from "./import-run.ts";
 import { decodeManifest, encodeManifest, manifestIdOf } from "./manifest.ts";
 import type { Manifest } from "./manifest.ts";
+import { signaturePath } from "./store-core.ts";
+import { signatureFault, throwUnlessWhole } from "./stored-signature.ts";
 import type * as Store from "./store.ts";
 import { imageStatsOf } from "./store-statistics.ts";
 
@@ -15,6 +17,7 @@ import { imageStatsOf } from "./store-statistics.ts";
 export class MemoryStore implements Store.ImageStore {
   readonly #chunks = new Map<Digest, Uint8Array>();
   readonly #manifests = new Map<Digest, Uint8Array>();
+  readonly #signatures = new Map<Digest, Uint8Array>();
   readonly #fresh = new Set<Digest>();
 
   /** See `ChunkReader`. */
@@ -34,6 +37,20 @@ export class MemoryStore implements Store.ImageStore {
     const bytes = this.#manifests.get(id);
     if (bytes === undefined) throw new ChunkError("missing", `manifest ${id}: not in this store`, { manifest: id });
     return decodeManifest(bytes);
+  }
+
+  /** See `SignatureReader`. */
+  async readSignature(id: Digest): Promise<Uint8Array | undefined> {
+    return this.#signatures.get(id);
+  }
+
+  /** See `SignatureWriter`. */
+  async writeSignature(id: Digest, signature: Uint8Array): Promise<void> {
+    throwUnlessWhole(id, signature);
+    if (!this.#manifests.has(id)) {
+      throw new ChunkError("missing", `manifest ${id}: not in this store`, { manifest: id });
+    }
+    this.#signatures.set(id, signature.slice());
   }
 
   /** See `ManifestLister`. */
@@ -61,6 +78,7 @@ export class MemoryStore implements Store.ImageStore {
     if (!this.#manifests.delete(id)) {
       throw new ChunkError("missing", `manifest ${id}: not in this store`, { manifest: id });
     }
+    this.#signatures.delete(id);
     this.#fresh.delete(id);
   }
 
@@ -75,7 +93,10 @@ export class MemoryStore implements Store.ImageStore {
       }
     }
     const removedManifests = [...this.#manifests.keys()].filter((id) => !kept.has(id)).sort();
-    for (const id of removedManifests) this.#manifests.delete(id);
+    for (const id of removedManifests) {
+      this.#manifests.delete(id);
+      this.#signatures.delete(id);
+    }
     for (const id of wanted) this.#fresh.delete(id);
     let freedBytes = 0;
     for (const [digest, bytes] of this.#chunks) {
@@ -87,7 +108,7 @@ export class MemoryStore implements Store.ImageStore {
   }
 
   /** See `StoreVerifier`. */
-  async verify({ signal }: Store.VerifyOptions = {}): Promise<Store.VerifyReport> {
+  async verify({ signal, publicKey }: Store.VerifyOptions = {}): Promise<Store.VerifyReport> {
     throwIfAborted(signal, "verifying");
     let checkedBytes = 0;
     const good = new Set<Digest>();
@@ -96,15 +117,18 @@ export class MemoryStore implements Store.ImageStore {
       if (sha256(bytes) === digest) good.add(digest);
     }
     const affectedManifests: Store.AffectedManifest[] = [];
+    const damagedFiles: Store.DamagedFile[] = [];
     for (const id of await this.listManifests()) {
       const lost = new Set<Digest>();
       for (const extent of (await this.readManifest(id)).extents) {
         if (extent.kind === "chunk" && !good.has(extent.digest)) lost.add(extent.digest);
       }
       if (lost.size > 0) affectedManifests.push({ id, chunks: [...lost] });
+      const reason = await signatureFault(id, () => this.readSignature(id), publicKey);
+      if (reason !== undefined) damagedFiles.push({ path: signaturePath(id), reason });
     }
-    const ok = affectedManifests.length === 0 && good.size === this.#chunks.size;
-    return { ok, packCount: 0, checkedBytes, damagedPacks: [], damagedFiles: [], affectedManifests };
+    const ok = affectedManifests.length + damagedFiles.length === 0 && good.size === this.#chunks.size;
+    return { ok, packCount: 0, checkedBytes, damagedPacks: [], damagedFiles, affectedManifests };
   }
 
   /** See `StoreStatistics`. */

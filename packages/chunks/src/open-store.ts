@@ -4,6 +4,7 @@ import type { IndexSegment, PackTable } from "./index-segment.ts";
 import { readPackTable, readSegment, removeSegments, writeSegments } from "./segments.ts";
 import { packPath, segmentPath, storeError } from "./store-core.ts";
 import type { StoreCore } from "./store-core.ts";
+import { removeLoneSignatures } from "./stored-signature.ts";
 
 /** Something that was wrong when the store was opened. The store works with the rest. */
 export interface StoreProblem {
@@ -31,10 +32,12 @@ async function loadStore(core: StoreCore): Promise<readonly StoreProblem[]> {
   for (const directory of ["", "packs", "index", "manifests", "tmp"]) await files.makeDirectory(directory);
   await files.syncDirectory("");
   for (const leftOver of await files.list("tmp")) await files.remove(`tmp/${leftOver}`);
-  for (const name of await files.list("manifests")) {
+  const manifestNames = await files.list("manifests");
+  for (const name of manifestNames) {
     const id = name.slice(0, -".manifest".length);
     if (name.endsWith(".manifest") && isDigest(id)) core.manifests.add(id);
   }
+  await removeLoneSignatures(core, manifestNames);
   const problems: StoreProblem[] = [];
   const present = await listPacks(core);
   const { segments, damaged } = await readSegments(core, problems);

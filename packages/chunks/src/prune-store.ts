@@ -7,7 +7,7 @@ import { listPacks } from "./open-store.ts";
 import { PackWriter } from "./pack-writer.ts";
 import { readStoredManifest } from "./read-manifest.ts";
 import { readAllTables, replaceSegments } from "./segments.ts";
-import { isAbsent, manifestPath, packPath, storeError } from "./store-core.ts";
+import { isAbsent, manifestPath, packPath, signaturePath, storeError } from "./store-core.ts";
 import type { StoreCore } from "./store-core.ts";
 import type { PruneResult } from "./store.ts";
 
@@ -63,10 +63,12 @@ async function prune(core: StoreCore, wanted: ReadonlySet<Digest>): Promise<Prun
 
 async function removeManifests(core: StoreCore, ids: readonly Digest[]): Promise<void> {
   for (const id of ids) {
-    try {
-      await core.files.remove(manifestPath(id));
-    } catch (error) {
-      if (!isAbsent(error)) throw storeError(error, `removing manifest ${id}`, manifestPath(id));
+    for (const path of [manifestPath(id), signaturePath(id)]) {
+      try {
+        await core.files.remove(path);
+      } catch (error) {
+        if (!isAbsent(error)) throw storeError(error, `removing ${path}`, path);
+      }
     }
     core.manifests.delete(id);
     core.freshManifests.delete(id);

@@ -16,6 +16,11 @@ export function manifestPath(id: Digest): string {
   return `manifests/${id}.manifest`;
 }
 
+/** Where the signature of a manifest stands. */
+export function signaturePath(id: Digest): string {
+  return `manifests/${id}.sig`;
+}
+
 /** Where an index segment stands. */
 export function segmentPath(name: Digest): string {
   return `index/${name}.index`;

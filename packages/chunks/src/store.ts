@@ -22,6 +22,21 @@ export interface ManifestLister {
   listManifests(): Promise<readonly Digest[]>;
 }
 
+/** Reads signatures of manifests (`docs/formats/signature.md`). */
+export interface SignatureReader {
+  /** 64 bytes, not verified; `undefined` when the manifest has none. Throws `ChunkError`: `damaged` (not 64 bytes), `io`, `closed`. */
+  readSignature(id: Digest): Promise<Uint8Array | undefined>;
+}
+
+/** Takes signatures of manifests in. */
+export interface SignatureWriter {
+  /**
+   * Stores a signature beside its manifest, in place of an older one. The store does not know the key: `verify` with the key tells.
+   * Throws `ChunkError`: `missing` (the manifest), `invalid-source` (not 64 bytes), `no-space`, `io`, `closed`.
+   */
+  writeSignature(id: Digest, signature: Uint8Array): Promise<void>;
+}
+
 /** A range of an image that is imported. `bytes` are not used after the next range is asked for. */
 export interface ImageRange {
   readonly offset: number;
@@ -89,10 +104,10 @@ export interface PruneResult {
 
 /** Forgets images. */
 export interface ImagePruner {
-  /** Removes one manifest; its chunks stay until `prune`. Throws `ChunkError` `missing`. */
+  /** Removes one manifest and its signature; its chunks stay until `prune`. Throws `ChunkError` `missing`. */
   removeManifest(id: Digest): Promise<void>;
   /**
-   * Removes every manifest that is not in `live`, then the data that no manifest needs any more.
+   * Removes every manifest that is not in `live`, with its signature, then the data that no manifest needs any more.
    * A manifest imported since the store was opened stays until it was in `live` once, so that an import
    * that finishes while the caller collects its list loses nothing. Imports may run meanwhile.
    * Throws `ChunkError` `missing` or `damaged` before anything is changed when a live manifest cannot be read.
@@ -157,7 +172,7 @@ export interface VerifyReport {
   readonly packCount: number;
   readonly checkedBytes: number;
   readonly damagedPacks: readonly DamagedPack[];
-  /** Index segments (rebuilt from the packs meanwhile) and manifests. */
+  /** Index segments (rebuilt from the packs meanwhile), manifests, and signatures. */
   readonly damagedFiles: readonly DamagedFile[];
   readonly affectedManifests: readonly AffectedManifest[];
 }
@@ -171,6 +186,8 @@ export interface VerifyProgress {
 /** Takes `verify`'s wishes. */
 export interface VerifyOptions {
   readonly onProgress?: ((progress: VerifyProgress) => void) | undefined;
+  /** The key that signs manifests, 64 hex digits: signatures that are not by it are reported. Without it only their length is checked. */
+  readonly publicKey?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -182,4 +199,13 @@ export interface StoreVerifier {
 
 /** Everything that a store of images can do. */
 export interface ImageStore
-  extends ChunkReader, ManifestReader, ManifestLister, ImageImporter, ImagePruner, StoreVerifier, StoreStatistics {}
+  extends
+    ChunkReader,
+    ManifestReader,
+    ManifestLister,
+    SignatureReader,
+    SignatureWriter,
+    ImageImporter,
+    ImagePruner,
+    StoreVerifier,
+    StoreStatistics {}

@@ -4,8 +4,9 @@ import type { Digest } from "./digest.ts";
 import { ChunkError, throwIfAborted } from "./errors.ts";
 import { readStoredManifest } from "./read-manifest.ts";
 import { readAllTables, readSegment, replaceSegments } from "./segments.ts";
-import { isAbsent, manifestPath, packPath, segmentPath, storeError } from "./store-core.ts";
+import { isAbsent, manifestPath, packPath, segmentPath, signaturePath, storeError } from "./store-core.ts";
 import type { StoreCore } from "./store-core.ts";
+import { readStoredSignature, signatureFault } from "./stored-signature.ts";
 import type { AffectedManifest, DamagedFile, DamagedPack, VerifyOptions, VerifyReport } from "./store.ts";
 
 /** Packs read ahead of the hashing threads. */
@@ -22,9 +23,10 @@ export async function verifyStore(core: StoreCore, options: VerifyOptions): Prom
     for (const id of [...core.manifests].sort()) {
       throwIfAborted(options.signal, "verifying");
       const found = await verifyManifest(core, id, badChunks);
-      if (found === undefined) continue;
-      if ("id" in found) affectedManifests.push(found);
-      else damagedFiles.push(found);
+      if (found !== undefined && "id" in found) affectedManifests.push(found);
+      else if (found !== undefined) damagedFiles.push(found);
+      const reason = await signatureFault(id, () => readStoredSignature(core, id), options.publicKey);
+      if (reason !== undefined) damagedFiles.push({ path: signaturePath(id), reason });
     }
     const ok = packs.damagedPacks.length + damagedFiles.length + affectedManifests.length === 0;
     return { ok, ...packs, damagedFiles, affectedManifests };

@@ -31,7 +31,7 @@ export interface StoreServer {
 }
 
 const NAME =
-  /^\/(?:index\/|index\/[0-9a-f]{64}\.index|manifests\/[0-9a-f]{64}\.manifest|packs\/([0-9a-f]{2})\/\1[0-9a-f]{62}\.pack)$/;
+  /^\/(?:index\/|index\/[0-9a-f]{64}\.index|manifests\/[0-9a-f]{64}\.(?:manifest|sig)|packs\/([0-9a-f]{2})\/\1[0-9a-f]{62}\.pack)$/;
 
 /**
  * Gives out the files of a store directory as any web server would: whole or by one range, and a list of `index/`. For tests

@@ -11,15 +11,21 @@ import type {
   ImageSource,
   ManifestLister,
   ManifestReader,
+  SignatureReader,
+  SignatureWriter,
   StoreStatistics,
   StoreVerifier,
 } from "../store.ts";
+import { signManifest } from "../signature.ts";
+import { TEST_PUBLIC_KEY, TEST_SIGNER } from "./signer.ts";
 import { makeImage, sourceOf, sparseSourceOf } from "./images.ts";
 import type { ImagePart } from "./images.ts";
 
 type FullStore = ChunkReader &
   ManifestReader &
   ManifestLister &
+  SignatureReader &
+  SignatureWriter &
   ImageImporter &
   ImagePruner &
   StoreVerifier &
@@ -232,6 +238,53 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       const report = await store.verify();
       expect(report.affectedManifests[0]?.chunks).toContain(digest);
       await expectCode(store.verify({ signal: AbortSignal.abort() }), "aborted");
+    });
+  });
+
+  describe(`${name}: signatures`, () => {
+    it("gives back a signature, the newer of two, and says when there is none", async () => {
+      const { store } = await openOne();
+      const { manifestId } = await store.importImage(sourceOf(makeImage([USER])));
+      expect(await store.readSignature(manifestId)).toBeUndefined();
+      await store.writeSignature(manifestId, new Uint8Array(64).fill(1));
+      await store.writeSignature(manifestId, new Uint8Array(64).fill(2));
+      expect(await store.readSignature(manifestId)).toEqual(new Uint8Array(64).fill(2));
+      expect(await store.listManifests()).toEqual([manifestId]);
+    });
+
+    it("takes none for a manifest that is not there, and none that cannot be one", async () => {
+      const { store } = await openOne();
+      const { manifestId } = await store.importImage(sourceOf(makeImage([USER])));
+      await expectCode(store.writeSignature(UNKNOWN, new Uint8Array(64)), "missing");
+      await expectCode(store.writeSignature(manifestId, new Uint8Array(63)), "invalid-source");
+      expect(await store.readSignature(UNKNOWN)).toBeUndefined();
+      expect(await store.readSignature(manifestId)).toBeUndefined();
+    });
+
+    it("loses it with its manifest, by removal and by pruning", async () => {
+      const { store } = await openOne();
+      const removed = await store.importImage(sourceOf(makeImage([USER])));
+      const pruned = await store.importImage(sourceOf(makeImage([SYSTEM])));
+      for (const { manifestId } of [removed, pruned]) await store.writeSignature(manifestId, new Uint8Array(64));
+      await store.removeManifest(removed.manifestId);
+      await store.prune([pruned.manifestId]);
+      expect(await store.readSignature(pruned.manifestId)).toEqual(new Uint8Array(64));
+      await store.prune([]);
+      for (const { manifestId } of [removed, pruned]) expect(await store.readSignature(manifestId)).toBeUndefined();
+    });
+
+    it("finds the wrong ones when it is told the key, and those alone", async () => {
+      const { store } = await openOne();
+      const { manifestId: rightId } = await store.importImage(sourceOf(makeImage([USER])));
+      const { manifestId: wrongId } = await store.importImage(sourceOf(makeImage([SYSTEM])));
+      await store.importImage(sourceOf(makeImage([OTHER])));
+      const signature = signManifest(rightId, TEST_SIGNER);
+      await store.writeSignature(rightId, signature);
+      await store.writeSignature(wrongId, signature);
+      const { ok, damagedFiles } = await store.verify({ publicKey: TEST_PUBLIC_KEY });
+      expect(ok).toBe(false);
+      expect(damagedFiles.map(({ path }) => path)).toEqual([`manifests/${wrongId}.sig`]);
+      expect((await store.verify()).ok).toBe(true);
     });
   });
 
