@@ -1,4 +1,71 @@
 export {
+  fingerprintSchema,
+  MAX_SWARM_BODY_BYTES,
+  type SwarmBan,
+  type SwarmJoin,
+  type SwarmJoinAnswer,
+  swarmJoinAnswerSchema,
+  swarmJoinSchema,
+  type SwarmPeerAddress,
+  type SwarmPeerContact,
+  type SwarmRefusal,
+  type SwarmReport,
+  type SwarmReportAnswer,
+  swarmReportAnswerSchema,
+  swarmReportSchema,
+} from "./agent-swarm.ts";
+export {
+  AGENT_BASE_PATH,
+  AGENT_LOST_SECONDS,
+  type AgentImage,
+  agentImageSchema,
+  type AgentRole,
+  type EnrolAnswer,
+  enrolAnswerSchema,
+  type EnrolReason,
+  type EnrolRequest,
+  enrolRequestSchema,
+  HEARTBEAT_SECONDS,
+  type HeartbeatAnswer,
+  heartbeatAnswerSchema,
+  type HeartbeatRequest,
+  heartbeatRequestSchema,
+  type TaskReport,
+  type TaskReportAnswer,
+  taskReportAnswerSchema,
+  taskReportSchema,
+} from "./agent.ts";
+export {
+  AGENT_SYSTEMS,
+  type AgentDisk,
+  agentDiskSchema,
+  type AgentInventory,
+  agentInventorySchema,
+  type AgentNic,
+  type AgentSystem,
+  DISK_TRANSPORTS,
+  type DiskTransport,
+} from "./agent-inventory.ts";
+export {
+  AFTER_TASK,
+  type AfterTask,
+  type AgentTask,
+  agentTaskSchema,
+  type CaptureTask,
+  type DeployTask,
+  type IdleTask,
+  type InjectedFile,
+  injectedFileSchema,
+  type MulticastPlan,
+  multicastPlanSchema,
+  SKIPPABLE_CHECKS,
+  type SkippableCheck,
+  type TaskImage,
+  taskImageSchema,
+  type VerifyTask,
+  type WipeTask,
+} from "./agent-task.ts";
+export {
   BOOT_STAGES,
   type BootStage,
   type BootStageEntry,
@@ -7,6 +74,16 @@ export {
   bootTimelineSchema,
 } from "./boot.ts";
 export { type Disk, type DiskGrowth, diskSchema, type DiskSession } from "./disk.ts";
+export {
+  DEFAULT_DISK_RULE,
+  DISK_RULE_FORM,
+  type DiskRule,
+  diskRuleSchema,
+  diskRuleTextSchema,
+  formatDiskRule,
+  parseDiskRule,
+  parseSize,
+} from "./disk-rule.ts";
 export {
   API_ERROR_CODES,
   API_ERROR_STATUS,
@@ -32,12 +109,18 @@ export {
 } from "./image.ts";
 export {
   DEFAULT_PAGE_SIZE,
+  MAX_DISKS_PER_MACHINE,
+  MAX_FACT_TEXT,
   MAX_IMAGE_BYTES,
+  MAX_INJECTED_CHARACTERS,
+  MAX_INJECTED_FILES,
+  MAX_JOB_TARGETS,
   MAX_MACS_PER_MACHINE,
   MAX_NAME_LENGTH,
   MAX_PAGE_SIZE,
   MAX_RECORD_BYTES,
   MAX_TEXT_LENGTH,
+  MAX_WAVES,
   SECTOR_BYTES,
 } from "./limits.ts";
 export { type LiveMessage, liveMessageSchema } from "./live.ts";
@@ -114,3 +197,21 @@ export {
 } from "./status.ts";
 export { SPARSE_MEDIA_TYPE, UPLOAD_ANSWER_MEDIA_TYPE, type UploadLine, uploadLineSchema } from "./upload.ts";
 export { amountSchema, macInputSchema, macSchema, timeSchema, uuidSchema } from "./values.ts";
+export {
+  DEPLOY_METHODS,
+  type DeployMethod,
+  deployMethodSchema,
+  JOB_KINDS,
+  type JobKind,
+  jobKindSchema,
+  NO_PROGRESS,
+  TASK_ERRORS,
+  TASK_STATES,
+  type TaskError,
+  type TaskErrorCode,
+  taskErrorSchema,
+  type TaskProgress,
+  taskProgressSchema,
+  type TaskState,
+  taskStateSchema,
+} from "./task.ts";

@@ -21,3 +21,21 @@ export const MAX_RECORD_BYTES: number = 2 ** 20;
 
 /** Offsets and lengths of the sparse upload format are multiples of this. */
 export const SECTOR_BYTES: number = 512;
+
+/** Most disks that one machine may report. */
+export const MAX_DISKS_PER_MACHINE: number = 128;
+
+/** Longest single fact that an agent may say of its machine (a serial number, a model), in characters. */
+export const MAX_FACT_TEXT: number = 200;
+
+/** Most machines and groups that one job may name. */
+export const MAX_JOB_TARGETS: number = 20_000;
+
+/** Most waves of a job. */
+export const MAX_WAVES: number = 20;
+
+/** Most files that a deployment writes into the new system. */
+export const MAX_INJECTED_FILES: number = 32;
+
+/** Largest such file, in characters, before its placeholders are filled in. */
+export const MAX_INJECTED_CHARACTERS: number = 64 * 1024;

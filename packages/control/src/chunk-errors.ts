@@ -17,6 +17,7 @@ export function translateChunkError(error: unknown): never {
     case "aborted":
       throw new ControlError("busy", error.message, { cause: error });
     case "unsupported":
+    case "invalid-key":
     case "io":
       throw error;
   }
