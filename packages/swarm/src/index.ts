@@ -39,3 +39,25 @@ export type {
   TransferStats,
   UploadEvent,
 } from "./transfer/transfer.ts";
+export type {
+  Admission,
+  BanReason,
+  BanReport,
+  JoinAnswer,
+  JoinRefusal,
+  JoinRequest,
+  PeerAddress,
+  PeerContact,
+  ReportAnswer,
+  ReportNews,
+  ReportRequest,
+  TrackerClient,
+  UnknownPeer,
+} from "./node/tracker-client.ts";
+export {
+  type MemberStatus,
+  type TrackedPeer,
+  type TrackerEvent,
+  TrackerService,
+  type TrackerServiceOptions,
+} from "./tracker-service.ts";
