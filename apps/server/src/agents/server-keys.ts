@@ -1,0 +1,56 @@
+import { randomUUID } from "node:crypto";
+import { closeSync, fsyncSync, linkSync, openSync, readFileSync, unlinkSync, writeFileSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { SigningKey } from "@ingot/chunks";
+import { createIdentity, identityOf, type Identity } from "@ingot/swarm";
+import { messageOf, ServerError } from "../errors.ts";
+
+/** What the server proves itself with. */
+export interface ServerKeys {
+  /** Its TLS key, which agents pin. */
+  readonly identity: Identity;
+  /** Signs manifests and tickets. */
+  readonly signing: SigningKey;
+}
+
+/** Who pins the server for others finds the fingerprint here; it is no secret. */
+const PIN_FILE = "agents.pin";
+
+/** Loads the server's keys from `folder` (mode 0700), making them at the first start. Throws `ServerError` `data-directory`. */
+export async function loadServerKeys(folder: string): Promise<ServerKeys> {
+  try {
+    const signing = await SigningKey.createOrLoad(join(folder, "signing.pem"));
+    const identity = loadIdentity(join(folder, "agents.pem"));
+    writeFileSync(join(folder, PIN_FILE), `${identity.fingerprint}\n`);
+    return { identity, signing };
+  } catch (error) {
+    throw new ServerError("data-directory", `${folder}: the server's keys: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function loadIdentity(path: string): Identity {
+  const kept = readIfThere(path);
+  if (kept !== undefined) return identityOf(kept, "ingot server");
+  const identity = createIdentity("ingot server");
+  const temporary = `${path}.${randomUUID()}.new`;
+  const file = openSync(temporary, "wx", 0o600);
+  try {
+    writeSync(file, identity.keyPem);
+    fsyncSync(file);
+    // Unlike a rename, a link replaces nothing.
+    linkSync(temporary, path);
+  } finally {
+    closeSync(file);
+    unlinkSync(temporary);
+  }
+  return identity;
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
