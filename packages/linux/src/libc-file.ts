@@ -11,13 +11,19 @@ interface Libc {
   /** The variant with an integer; its calling convention is that of a plain third argument on 64-bit Linux. */
   readonly fcntl: (fd: number, command: number, argument: number) => number;
   readonly flock: (fd: number, operation: number) => number;
+  readonly getsockname: (fd: number, address: Uint8Array, length: Uint8Array) => number;
+  readonly getsockopt: (fd: number, level: number, option: number, value: Uint8Array, length: Uint8Array) => number;
   /** `name` ends with a zero byte. */
   readonly if_nametoindex: (name: Uint8Array) => number;
   readonly lseek: (fd: number, offset: bigint, whence: number) => bigint;
   /** `vectors` are `struct iovec`, whose pointers come from `addressOf`. */
   readonly preadv2: (fd: number, vectors: Uint8Array, count: number, offset: bigint, flags: number) => bigint;
+  /** `headers` are `struct mmsghdr`, whose pointers come from `addressOf`; `timeout` is a null pointer. */
+  readonly recvmmsg: (fd: number, headers: Uint8Array, count: number, flags: number, timeout: bigint) => number;
   /** `header` is a `struct msghdr`, whose pointers come from `addressOf`. */
   readonly recvmsg: (fd: number, header: Uint8Array, flags: number) => bigint;
+  readonly sendmmsg: (fd: number, headers: Uint8Array, count: number, flags: number) => number;
+  readonly sendmsg: (fd: number, header: Uint8Array, flags: number) => bigint;
   readonly sendto: (
     fd: number,
     bytes: Uint8Array,
@@ -56,10 +62,15 @@ function load(): Libc {
     fallocate: { return: "i32", arguments: ["i32", "i32", "i64", "i64"] },
     fcntl: { return: "i32", arguments: ["i32", "i32", "i32"] },
     flock: { return: "i32", arguments: ["i32", "i32"] },
+    getsockname: { return: "i32", arguments: ["i32", "buffer", "buffer"] },
+    getsockopt: { return: "i32", arguments: ["i32", "i32", "i32", "buffer", "buffer"] },
     if_nametoindex: { return: "u32", arguments: ["buffer"] },
     lseek: { return: "i64", arguments: ["i32", "i64", "i32"] },
     preadv2: { return: "i64", arguments: ["i32", "buffer", "i32", "i64", "i32"] },
+    recvmmsg: { return: "i32", arguments: ["i32", "buffer", "u32", "i32", "pointer"] },
     recvmsg: { return: "i64", arguments: ["i32", "buffer", "i32"] },
+    sendmmsg: { return: "i32", arguments: ["i32", "buffer", "u32", "i32"] },
+    sendmsg: { return: "i64", arguments: ["i32", "buffer", "i32"] },
     sendto: { return: "i64", arguments: ["i32", "buffer", "u64", "i32", "buffer", "u32"] },
     setsockopt: { return: "i32", arguments: ["i32", "i32", "i32", "buffer", "u32"] },
     shutdown: { return: "i32", arguments: ["i32", "i32"] },

@@ -1,8 +1,7 @@
-import { endianness } from "node:os";
 import { libc, throwErrno } from "./libc-file.ts";
+import { AF_INET, encodeSocketAddress } from "./socket-address.ts";
 
 // <sys/socket.h>, the generic (x86, arm) values.
-const AF_INET = 2;
 const SOCK_DGRAM = 2;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
@@ -40,7 +39,7 @@ export function openUdpSocket(options: UdpSocketOptions): number {
       if (c.setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length) !== 0)
         throwErrno("setsockopt SO_BINDTODEVICE", what);
     }
-    const address = socketAddress(options.address, options.port);
+    const address = encodeSocketAddress(options);
     if (c.bind(fd, address, address.length) !== 0) throwErrno("bind", what);
   } catch (error) {
     c.close(fd);
@@ -52,14 +51,4 @@ export function openUdpSocket(options: UdpSocketOptions): number {
 function setFlag(fd: number, option: number, what: string): void {
   const one = new Uint8Array(Int32Array.of(1).buffer);
   if (libc().setsockopt(fd, SOL_SOCKET, option, one, one.length) !== 0) throwErrno("setsockopt", what);
-}
-
-/** `struct sockaddr_in`: family in host order, port and address in network order, eight bytes of padding. */
-function socketAddress(address: string, port: number): Uint8Array {
-  const bytes = new Uint8Array(16);
-  const view = new DataView(bytes.buffer);
-  view.setUint16(0, AF_INET, endianness() === "LE");
-  view.setUint16(2, port);
-  bytes.set(address.split(".").map(Number), 4);
-  return bytes;
 }

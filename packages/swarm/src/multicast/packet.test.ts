@@ -98,9 +98,9 @@ describe("malformed", () => {
 
   test("no bytes make the decoder throw", () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: PACKET_BYTES + 10 }), (bytes) =>
-        expect(decode(bytes)).toBeTypeOf("string"),
-      ),
+      fc.property(fc.uint8Array({ maxLength: PACKET_BYTES + 10 }), (bytes) => {
+        expect(decode(bytes)).toBeTypeOf("string");
+      }),
     );
   });
 
