@@ -1,5 +1,16 @@
 import { randomUUID } from "node:crypto";
-import { closeSync, fsyncSync, linkSync, openSync, readFileSync, unlinkSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { SigningKey } from "@ingot/chunks";
 import { createIdentity, identityOf, type Identity } from "@ingot/swarm";
@@ -11,6 +22,8 @@ export interface ServerKeys {
   readonly identity: Identity;
   /** Signs manifests and tickets. */
   readonly signing: SigningKey;
+  /** The signing key was made just now: nothing in the store can be signed with it yet. */
+  readonly isFirstStart: boolean;
 }
 
 /** Who pins the server for others finds the fingerprint here; it is no secret. */
@@ -19,10 +32,13 @@ const PIN_FILE = "agents.pin";
 /** Loads the server's keys from `folder` (mode 0700), making them at the first start. Throws `ServerError` `data-directory`. */
 export async function loadServerKeys(folder: string): Promise<ServerKeys> {
   try {
-    const signing = await SigningKey.createOrLoad(join(folder, "signing.pem"));
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const signingPath = join(folder, "signing.pem");
+    const isFirstStart = !existsSync(signingPath);
+    const signing = await SigningKey.createOrLoad(signingPath);
     const identity = loadIdentity(join(folder, "agents.pem"));
     writeFileSync(join(folder, PIN_FILE), `${identity.fingerprint}\n`);
-    return { identity, signing };
+    return { identity, signing, isFirstStart };
   } catch (error) {
     throw new ServerError("data-directory", `${folder}: the server's keys: ${messageOf(error)}`, { cause: error });
   }

@@ -3,7 +3,7 @@ import { chmodSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { totalmem } from "node:os";
 import type { ServiceStatus } from "@ingot/api";
-import { DirectoryStore, type Digest } from "@ingot/chunks";
+import { DirectoryStore, signManifest, type Digest } from "@ingot/chunks";
 import {
   Control,
   createApiApp,
@@ -15,6 +15,7 @@ import {
 } from "@ingot/control";
 import { BootTraceStore, OsVolume, PageCacheEstimate } from "@ingot/disks";
 import { parseIpv4 } from "@ingot/wire";
+import { loadServerKeys, type ServerKeys } from "../agents/server-keys.ts";
 import type { DataPaths } from "../data/data-directory.ts";
 import { BootRecordings } from "../disks/boot-recordings.ts";
 import type { DiskParts, DiskService } from "../disks/disk-service.ts";
@@ -41,6 +42,9 @@ export interface LibraryOptions<Disks extends DiskService> {
 /** What a data directory holds, opened: everything of the product but the sockets. */
 export interface Library<Disks extends DiskService> {
   readonly control: Control<OpenDisk>;
+  /** Where the images' bytes are. */
+  readonly store: DirectoryStore;
+  readonly keys: ServerKeys;
   /** What `startDisks` started. */
   readonly disks: Disks;
   /** The replicas that are open, and how far they are filled. */
@@ -75,6 +79,9 @@ export async function openLibrary<Disks extends DiskService>(options: LibraryOpt
   const pageCacheBytes = totalmem() / 4;
   const pageCache = new PageCacheEstimate(pageCacheBytes);
   const traces = new BootTraceStore(await OsVolume.open(paths.traces), (message) => onError(new Error(message)));
+  const keys = await loadServerKeys(paths.keys);
+  // What was put into the library before there was a key is vouched for like what comes after.
+  if (keys.isFirstStart) for (const id of await store.listManifests()) await sign(store, id, keys);
   const replicas = await Replicas.open(paths.replicas, {
     store,
     pageCache,
@@ -93,7 +100,7 @@ export async function openLibrary<Disks extends DiskService>(options: LibraryOpt
     db,
     clock: systemClock,
     random: (lengthBytes) => randomBytes(lengthBytes),
-    library: withReplicas(store, replicas, traces),
+    library: imageLibrary({ store, replicas, traces, keys }),
     keeper: disks.keeper,
     network,
     version: VERSION,
@@ -109,6 +116,8 @@ export async function openLibrary<Disks extends DiskService>(options: LibraryOpt
   const closing = opened.move();
   return {
     control,
+    store,
+    keys,
     disks,
     replicas,
     api: (request) => api.fetch(request),
@@ -117,13 +126,29 @@ export async function openLibrary<Disks extends DiskService>(options: LibraryOpt
   };
 }
 
-/** The chunk store as the control plane needs it; what goes from it goes from replicas and boot traces too. */
-function withReplicas(store: DirectoryStore, replicas: Replicas, traces: BootTraceStore): ImageLibrary {
+/** Puts the server's signature beside a manifest. */
+async function sign(store: DirectoryStore, id: Digest, { signing }: ServerKeys): Promise<void> {
+  await store.writeSignature(id, signManifest(id, signing));
+}
+
+interface LibraryParts {
+  readonly store: DirectoryStore;
+  readonly replicas: Replicas;
+  readonly traces: BootTraceStore;
+  readonly keys: ServerKeys;
+}
+
+/** The chunk store as the control plane needs it: what comes in is signed; what goes from it goes from replicas and boot traces too. */
+function imageLibrary({ store, replicas, traces, keys }: LibraryParts): ImageLibrary {
   return {
-    importImage: (source, options) => store.importImage(source, options),
+    async importImage(source, options) {
+      const result = await store.importImage(source, options);
+      await sign(store, result.manifestId, keys);
+      return result;
+    },
     readManifest: (id) => store.readManifest(id),
     listManifests: () => store.listManifests(),
-    verify: (options) => store.verify(options),
+    verify: (options) => store.verify({ ...options, publicKey: keys.signing.publicKey }),
     async prune(live) {
       const kept = new Set<Digest>(live);
       await traces.prune(kept);
