@@ -11,23 +11,6 @@ export interface TaskImage {
   readonly manifestId: string;
 }
 
-/** Where a multicast of a job is to be heard. Travels over TLS only: it holds the key. */
-export interface MulticastPlan {
-  /** IPv4 multicast address. */
-  readonly group: string;
-  readonly port: number;
-  /** The job's key, 32 bytes in hexadecimal: packets that were not made with it are dropped. */
-  readonly key: string;
-  /** Number of the session, so that a sender that starts over is not taken for the one before. */
-  readonly session: number;
-  /** What the sender sends at most. */
-  readonly bytesPerSecond: number;
-  /** In which order pieces come: ascending numbers, beginning with this one and wrapping around. */
-  readonly firstPiece: number;
-  /** Where lost packets are reported. */
-  readonly repair?: { readonly address: string; readonly port: number } | undefined;
-}
-
 /** Checks before the first write that an operator may have switched off for a job. */
 export const SKIPPABLE_CHECKS = [
   "firmware-mode",
@@ -77,7 +60,8 @@ export interface DeployTask extends TaskBase {
   readonly hostName?: string | undefined;
   /** What the machine was given last: what of it is in place is not sent again. */
   readonly previousManifestId?: string | undefined;
-  readonly multicast?: MulticastPlan | undefined;
+  /** How many machines of the job begin together: `POST /agent/v1/swarms/{manifestId}/multicast` waits for them. */
+  readonly receivers?: number | undefined;
   readonly finish: {
     /** Make a firmware boot entry (UEFI) and put it first. */
     readonly bootEntry: boolean;
@@ -131,19 +115,6 @@ export const taskImageSchema: z.ZodType<TaskImage> = z.object({
   manifestId: manifestIdSchema,
 });
 
-/** Schema of {@link MulticastPlan}. */
-export const multicastPlanSchema: z.ZodType<MulticastPlan> = z
-  .object({
-    group: z.ipv4(),
-    port: z.int().min(1).max(65_535),
-    key: z.string().regex(/^[0-9a-f]{64}$/),
-    session: z.int().min(0).max(0xffff_ffff),
-    bytesPerSecond: z.int().positive(),
-    firstPiece: amountSchema,
-    repair: z.object({ address: z.ipv4(), port: z.int().min(1).max(65_535) }).optional(),
-  })
-  .meta({ id: "MulticastPlan" });
-
 /** Schema of {@link InjectedFile}. */
 export const injectedFileSchema: z.ZodType<InjectedFile> = z
   .object({
@@ -172,7 +143,7 @@ export const agentTaskSchema: z.ZodType<AgentTask> = z
       grow: z.boolean(),
       hostName: z.string().optional(),
       previousManifestId: manifestIdSchema.optional(),
-      multicast: multicastPlanSchema.optional(),
+      receivers: z.int().positive().optional(),
       finish: z.object({ bootEntry: z.boolean(), files: z.array(injectedFileSchema).max(MAX_INJECTED_FILES) }),
     }),
     z.object({

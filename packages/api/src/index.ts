@@ -56,8 +56,6 @@ export {
   type IdleTask,
   type InjectedFile,
   injectedFileSchema,
-  type MulticastPlan,
-  multicastPlanSchema,
   SKIPPABLE_CHECKS,
   type SkippableCheck,
   type TaskImage,
@@ -181,6 +179,14 @@ export {
   pageQueryShape,
   sessionPageSchema,
 } from "./page.ts";
+export {
+  type MulticastAnswer,
+  multicastAnswerSchema,
+  type MulticastJoin,
+  multicastJoinSchema,
+  type MulticastPlan,
+  type PieceRange,
+} from "./agent-multicast.ts";
 export { type BootReport, bootReportSchema } from "./report.ts";
 export { type Session, type SessionFlow, sessionSchema } from "./session.ts";
 export { decodeSparse, encodeSparse, type SparseImage, type SparseRange } from "./sparse.ts";
