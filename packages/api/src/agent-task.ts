@@ -2,7 +2,6 @@ import { z } from "zod";
 import { type DiskRule, diskRuleSchema } from "./disk-rule.ts";
 import { MAX_INJECTED_CHARACTERS, MAX_INJECTED_FILES } from "./limits.ts";
 import { type DeployMethod, deployMethodSchema } from "./task.ts";
-import { amountSchema } from "./values.ts";
 
 /** One version of an image, as tasks name it. */
 export interface TaskImage {

@@ -36,6 +36,21 @@ export {
   taskReportSchema,
 } from "./agent.ts";
 export {
+  type Agent,
+  AGENT_STATES,
+  agentSchema,
+  type AgentState,
+  type AgentToken,
+  agentTokenSchema,
+  type ApproveAgent,
+  approveAgentSchema,
+  type CreateAgentToken,
+  createAgentTokenSchema,
+  ENROLMENT_MODES,
+  type EnrolmentMode,
+  enrolmentModeSchema,
+} from "./agent-admin.ts";
+export {
   AGENT_SYSTEMS,
   type AgentDisk,
   agentDiskSchema,
@@ -121,6 +136,20 @@ export {
   MAX_WAVES,
   SECTOR_BYTES,
 } from "./limits.ts";
+export {
+  type ChangeWindow,
+  changeWindowSchema,
+  type CreateJob,
+  createJobSchema,
+  type FileTemplate,
+  type Job,
+  JOB_STATES,
+  jobSchema,
+  type JobState,
+  jobStateSchema,
+  type Task,
+  taskSchema,
+} from "./job.ts";
 export { type LiveMessage, liveMessageSchema } from "./live.ts";
 export {
   AGENT_PLANS,
@@ -169,15 +198,19 @@ export {
   tagSchema,
 } from "./names.ts";
 export {
+  agentPageSchema,
+  agentTokenPageSchema,
   diskPageSchema,
   eventPageSchema,
   groupPageSchema,
   imagePageSchema,
+  jobPageSchema,
   machinePageSchema,
   type Page,
   type PageQuery,
   pageQueryShape,
   sessionPageSchema,
+  taskPageSchema,
 } from "./page.ts";
 export {
   type MulticastAnswer,

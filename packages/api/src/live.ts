@@ -3,6 +3,7 @@ import { type Disk, diskSchema } from "./disk.ts";
 import { eventSchema, type IngotEvent } from "./event.ts";
 import { type Group, groupSchema } from "./group.ts";
 import { type Image, imageSchema } from "./image.ts";
+import { type Job, jobSchema, type Task, taskSchema } from "./job.ts";
 import { type Machine, machineSchema } from "./machine.ts";
 import { type Session, sessionSchema } from "./session.ts";
 import { type Status, statusSchema } from "./status.ts";
@@ -28,6 +29,8 @@ export type LiveMessage =
   | { readonly type: "image"; readonly image: Image }
   | { readonly type: "event"; readonly event: IngotEvent }
   | { readonly type: "status"; readonly status: Status }
+  | { readonly type: "job"; readonly job: Job }
+  | { readonly type: "task"; readonly task: Task }
   /** Once every few seconds: sessions that are new or whose figures changed, and the ids of those that are over. */
   | { readonly type: "sessions"; readonly sessions: readonly Session[]; readonly ended: readonly string[] }
   /** `id`: the machine's id (also for its disk), the name of the group or image. */
@@ -43,6 +46,8 @@ export const liveMessageSchema: z.ZodType<LiveMessage> = z
     z.object({ type: z.literal("image"), image: imageSchema }),
     z.object({ type: z.literal("event"), event: eventSchema }),
     z.object({ type: z.literal("status"), status: statusSchema }),
+    z.object({ type: z.literal("job"), job: jobSchema }),
+    z.object({ type: z.literal("task"), task: taskSchema }),
     z.object({ type: z.literal("sessions"), sessions: z.array(sessionSchema), ended: z.array(z.string()) }),
     z.object({ type: z.literal("removed"), what: z.enum(["machine", "group", "disk", "image"]), id: z.string() }),
   ])

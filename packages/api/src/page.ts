@@ -1,9 +1,11 @@
 import { z } from "zod";
 import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE } from "./limits.ts";
+import { type Agent, agentSchema, type AgentToken, agentTokenSchema } from "./agent-admin.ts";
 import { type Disk, diskSchema } from "./disk.ts";
 import { eventSchema, type IngotEvent } from "./event.ts";
 import { type Group, groupSchema } from "./group.ts";
 import { type Image, imageSchema } from "./image.ts";
+import { type Job, jobSchema, type Task, taskSchema } from "./job.ts";
 import { type Machine, machineSchema } from "./machine.ts";
 import { type Session, sessionSchema } from "./session.ts";
 
@@ -34,6 +36,14 @@ export const diskPageSchema: z.ZodType<Page<Disk>> = pageOf("DiskPage", diskSche
 export const sessionPageSchema: z.ZodType<Page<Session>> = pageOf("SessionPage", sessionSchema);
 /** A page of events, oldest first. */
 export const eventPageSchema: z.ZodType<Page<IngotEvent>> = pageOf("EventPage", eventSchema);
+/** A page of jobs, newest first. */
+export const jobPageSchema: z.ZodType<Page<Job>> = pageOf("JobPage", jobSchema);
+/** A page of a job's tasks, by wave and machine. */
+export const taskPageSchema: z.ZodType<Page<Task>> = pageOf("TaskPage", taskSchema);
+/** A page of agents, by id. */
+export const agentPageSchema: z.ZodType<Page<Agent>> = pageOf("AgentPage", agentSchema);
+/** A page of tokens, newest first. */
+export const agentTokenPageSchema: z.ZodType<Page<AgentToken>> = pageOf("AgentTokenPage", agentTokenSchema);
 
 /** Which page of a list is wanted. */
 export interface PageQuery {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type EnrolmentMode, enrolmentModeSchema } from "./agent-admin.ts";
 import {
   type BootPlan,
   bootPlanSchema,
@@ -69,6 +70,8 @@ export interface Settings {
   readonly plan: BootPlan;
   readonly image?: ImageReference | undefined;
   readonly mode: DiskMode;
+  /** Who is let in when an agent asks for the first time. */
+  readonly enrolment: EnrolmentMode;
 }
 
 /** Schema of {@link Settings}. */
@@ -78,6 +81,7 @@ export const settingsSchema: z.ZodType<Settings> = z
     plan: bootPlanSchema,
     image: imageReferenceSchema.optional(),
     mode: diskModeSchema,
+    enrolment: enrolmentModeSchema,
   })
   .meta({ id: "Settings" });
 
@@ -88,6 +92,7 @@ export interface PatchSettings {
   /** `NAME`, `NAME:VERSION` or `NAME:TAG`. */
   readonly image?: string | null | undefined;
   readonly mode?: DiskMode | undefined;
+  readonly enrolment?: EnrolmentMode | undefined;
 }
 
 /** Schema of {@link PatchSettings}. Unknown keys are refused. */
@@ -97,6 +102,7 @@ export const patchSettingsSchema: z.ZodType<PatchSettings> = z
     plan: bootPlanSchema.optional(),
     image: imageReferenceTextSchema.nullish(),
     mode: diskModeSchema.optional(),
+    enrolment: enrolmentModeSchema.optional(),
   })
   .meta({ id: "PatchSettings" });
 
