@@ -31,15 +31,36 @@ export type DiskErrorCode =
   /** The file is an image of a known format that is not read here. */
   | "unsupported-format"
   /** The file was changed while it was read. */
-  | "changed-while-read";
+  | "changed-while-read"
+  /** The target of a deployment is smaller than its image. */
+  | "too-small"
+  /** The target is mounted, or another program fills it. */
+  | "in-use"
+  /** The disk did not take what was written; `place` says where, when that is known. */
+  | "write-failed"
+  /** A deployment was to be finished with chunks missing. */
+  | "not-complete";
+
+/** Where on a disk something failed. */
+export interface DiskPlace {
+  /** Bytes from the start of the disk. */
+  readonly offset: number;
+  /** The 512-byte sector at `offset`. */
+  readonly sector: number;
+  /** Name of the operating system's error: `EIO`, `ENOSPC`, … */
+  readonly errno: string;
+}
 
 /** Every error that this package raises by itself; errors of the operating system pass through as they are. */
 export class DiskError extends Error {
   override readonly name = "DiskError";
   readonly code: DiskErrorCode;
+  /** Only with `write-failed`, and only when the place is known. */
+  readonly place: DiskPlace | undefined;
 
-  constructor(code: DiskErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: DiskErrorCode, message: string, options: ErrorOptions & { place?: DiskPlace } = {}) {
     super(message, options);
     this.code = code;
+    this.place = options.place;
   }
 }

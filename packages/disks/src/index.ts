@@ -5,8 +5,19 @@ export { BootTraceRecorder } from "./boot-trace-recorder.ts";
 export type { ChunkPlaces, RecordingState } from "./boot-trace-recorder.ts";
 export { BootTraceStore } from "./boot-trace-store.ts";
 export type { TracedImage } from "./boot-trace-store.ts";
+export { DeployPlan } from "./deploy-plan.ts";
+export type { DistinctChunk } from "./deploy-plan.ts";
+export type { DeployVerifyReport } from "./deploy-verify.ts";
+export { Deployment } from "./deployment.ts";
+export type {
+  ChunkTally,
+  DeploymentContent,
+  DeploymentOptions,
+  DeploymentProgress,
+  DeploymentStats,
+} from "./deployment.ts";
 export { DiskError } from "./errors.ts";
-export type { DiskErrorCode } from "./errors.ts";
+export type { DiskErrorCode, DiskPlace } from "./errors.ts";
 export { OsVolume } from "./os-volume-file.ts";
 export type { OsVolumeOptions } from "./os-volume-file.ts";
 export { Overlay } from "./overlay.ts";

@@ -33,3 +33,15 @@ export const MAX_TRACE_BOOTS = 8;
 
 /** Largest boot trace that is read: its header, its entries, its checksum. */
 export const MAX_TRACE_BYTES: number = 60 + MAX_TRACE_CHUNKS * 4;
+
+/** Chunks with a bit that are hashed again before a deployment believes its map: one wrong in a hundred is found 12 times out of 13. */
+export const RESUME_SAMPLE_CHUNKS = 256;
+
+/** Chunks that are looked at on a disk before it is taken to hold nothing of the image; one right among 200 would most likely be seen. */
+export const FOREIGN_SAMPLE_CHUNKS = 1024;
+
+/** Unsaved bits of a deployment become durable after this time, however few they are. */
+export const HAVE_COMMIT_MS = 1000;
+
+/** Plain bytes of moved chunks that wait in memory because their source is about to be overwritten. */
+export const MAX_MOVE_BYTES: number = 64 * 1024 * 1024;

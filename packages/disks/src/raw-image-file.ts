@@ -3,6 +3,7 @@ import { promisify } from "node:util";
 
 import { seekData, seekHole } from "@ingot/linux";
 
+import { sizeOfDisk } from "./disk-size-file.ts";
 import { DiskError } from "./errors.ts";
 import { FORMAT_HEAD_BYTES, formatOfImage } from "./image-format.ts";
 import { SECTOR_BYTES } from "./limits.ts";
@@ -44,7 +45,7 @@ export async function openRawImage(path: string): Promise<RawImage> {
     throw new DiskError("not-found", `image ${path}: no such file`, { cause: error });
   });
   try {
-    const sizeBytes = sizeOfDisk(fd, path);
+    const sizeBytes = sizeOfImage(fd, path);
     await refuseContainer(fd, sizeBytes, path);
     return new OpenRawImage(fd, path, sizeBytes);
   } catch (error) {
@@ -156,13 +157,12 @@ class OpenRawImage implements RawImage {
   }
 }
 
-function sizeOfDisk(fd: number, path: string): number {
-  const stat = fs.fstatSync(fd);
-  if (!stat.isFile() && !stat.isBlockDevice()) {
-    const what = stat.isDirectory() ? "a directory" : "neither a file nor a block device";
+function sizeOfImage(fd: number, path: string): number {
+  const sizeBytes = sizeOfDisk(fd);
+  if (sizeBytes === undefined) {
+    const what = fs.fstatSync(fd).isDirectory() ? "a directory" : "neither a file nor a block device";
     throw new DiskError("not-a-disk", `image ${path}: is ${what}, expected a raw disk image`);
   }
-  const sizeBytes = stat.isFile() ? stat.size : sizeOfBlockDevice(stat.rdev);
   if (sizeBytes === 0) throw new DiskError("empty", `image ${path}: is empty`);
   if (sizeBytes % SECTOR_BYTES !== 0) {
     throw new DiskError(
@@ -171,15 +171,6 @@ function sizeOfDisk(fd: number, path: string): number {
     );
   }
   return sizeBytes;
-}
-
-/** A block device has size 0 for stat(2); the kernel tells it by device number, in sectors (sysfs-block, `size`). */
-function sizeOfBlockDevice(rdev: number): number {
-  const device = BigInt(rdev);
-  // The layout of dev_t in makedev(3).
-  const major = ((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xffff_f000n);
-  const minor = (device & 0xffn) | ((device >> 12n) & 0xffff_ff00n);
-  return Number(fs.readFileSync(`/sys/dev/block/${major}:${minor}/size`, "utf8")) * SECTOR_BYTES;
 }
 
 async function refuseContainer(fd: number, sizeBytes: number, path: string): Promise<void> {
