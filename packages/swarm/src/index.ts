@@ -61,3 +61,4 @@ export {
   TrackerService,
   type TrackerServiceOptions,
 } from "./tracker-service.ts";
+export { createMulticastPlan, type MulticastPlan, type PieceRun, runsOf } from "./multicast/plan.ts";

@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { ipv4ToNumber, parseIpv4, parseIpv4Network, type Ipv4, type Ipv4Network } from "@ingot/wire";
 import { z } from "zod";
 import { ServerError } from "../errors.ts";
+import { bitRate } from "./bit-rate.ts";
 
 /** An address and a TCP port. */
 export interface Endpoint {
@@ -51,6 +52,8 @@ export interface ServeConfig {
   readonly swarmPort: number;
   /** Bytes a second that the server gives to swarms and by multicast, all jobs together; absent: as fast as it goes. */
   readonly seedRate?: number;
+  /** Bits a second, headers included, of a multicast of an image; absent: four fifths of what the boot interface's link does. */
+  readonly multicastRate?: number | "off";
   readonly tftp: boolean;
   /** Whether machines that nobody entered may register themselves; absent: as it is set in the inventory. */
   readonly registration?: "open" | "closed";
@@ -79,6 +82,7 @@ export const SERVE_OPTION_NAMES = [
   "agents",
   "swarm-port",
   "seed-rate",
+  "multicast-rate",
   "tftp",
   "registration",
   "user",
@@ -128,15 +132,6 @@ const endpoint = z.string().transform((text, context): Endpoint => {
     code: "custom",
     message: `got ${JSON.stringify(text)}, expected ADDRESS:PORT like 127.0.0.1:8470`,
   });
-  return z.NEVER;
-});
-
-/** Bits a second, as links are sold. */
-const rate = z.string().transform((text, context): number => {
-  const [, amount = "", unit = ""] = /^([0-9]+(?:\.[0-9]+)?)(kbit|mbit|gbit)$/i.exec(text) ?? [];
-  const bits = Number(amount) * ({ kbit: 1e3, mbit: 1e6, gbit: 1e9 }[unit.toLowerCase()] ?? Number.NaN);
-  if (bits >= 1e5 && bits <= 1e12) return Math.floor(bits / 8);
-  context.addIssue({ code: "custom", message: `got ${JSON.stringify(text)}, expected a rate like 500mbit or 2.5gbit` });
   return z.NEVER;
 });
 
@@ -199,7 +194,8 @@ const schema = z.strictObject({
   "iscsi-workers": workers.optional(),
   agents: endpoint.optional(),
   "swarm-port": port.default(8473),
-  "seed-rate": rate.optional(),
+  "seed-rate": bitRate.optional(),
+  "multicast-rate": z.union([z.literal("off"), bitRate]).optional(),
   tftp: z.enum(["on", "off"]).optional(),
   registration: z.enum(["open", "closed"]).optional(),
   user: z.string().min(1).default("ingot"),
@@ -250,7 +246,8 @@ export function parseServeConfig(raw: RawServeOptions): ServeConfig {
     ...(o.router !== undefined && { router: o.router }),
     ...(o.iscsi !== undefined && { iscsi: o.iscsi }),
     ...(o.agents !== undefined && { agents: o.agents }),
-    ...(o["seed-rate"] !== undefined && { seedRate: o["seed-rate"] }),
+    ...(o["seed-rate"] !== undefined && { seedRate: Math.floor(o["seed-rate"] / 8) }),
+    ...(o["multicast-rate"] !== undefined && { multicastRate: o["multicast-rate"] }),
     ...(o.registration !== undefined && { registration: o.registration }),
   };
 }
