@@ -16,3 +16,60 @@ export const EXPEL_AFTER_BANS = 3;
 
 /** Neighbours that one answer of the tracker introduces; more are told with the next one. */
 export const MAX_INTRODUCTIONS = 128;
+
+/** Longest ticket that a peer is shown, in bytes. */
+export const MAX_TICKET_BYTES = 512;
+
+/** Addresses that a peer names beside the one it is connected by. */
+export const MAX_HELLO_HOSTS = 8;
+
+/** Longest address: IPv6 in text. */
+export const MAX_HOST_LENGTH = 45;
+
+/** Pieces that one message tells of. */
+export const MAX_HAVE_PIECES = 1024;
+
+/** Frames that a neighbour may send in one go, and per second in the long run. */
+export const MAX_FRAME_BURST = 5000;
+export const MAX_FRAMES_PER_SECOND = 1000;
+
+/** Bytes that may wait for a neighbour that does not read. */
+export const MAX_UNSENT_BYTES: number = 2 * 1024 * 1024;
+
+/** Control connections of one peer in a swarm: twice what the tracker introduces, because of those that other peers choose. */
+export const MAX_LINKS = 256;
+
+/** Connections to the control door that have not shown a ticket yet. */
+export const MAX_STRANGERS = 64;
+
+/** Time for a connection to be made and its first frame to come, in milliseconds. */
+export const HANDSHAKE_MS = 5000;
+
+/** Connections that are being dialled at a time. */
+export const MAX_DIALS = 8;
+
+/** A neighbour that has said nothing for so long is asked for a sign of life, in milliseconds. */
+export const PING_AFTER_MS = 2000;
+
+/** A neighbour that has said nothing for so long is dead. */
+export const DEAD_AFTER_MS = 8000;
+
+/** Times that a neighbour may not have what it says it has, before it is banned; the same for messages out of turn. */
+export const MAX_FALSE_HAVES = 3;
+export const MAX_OUT_OF_TURN = 3;
+
+/** A request is failed elsewhere when no byte has come for so long, or for four times as long as pieces take. */
+export const MIN_STALL_MS = 2000;
+export const MAX_STALL_MS = 20_000;
+
+/** Failed requests in a row after which a neighbour is let go; it may come again. */
+export const MAX_FAILURES = 5;
+
+/** An upload that was asked for and of which nothing was heard since, in milliseconds. */
+export const UPLOAD_FORGOTTEN_MS = 60_000;
+
+/** Pieces that are here are told of together, at most so long after they came, in milliseconds. */
+export const HAVE_DELAY_MS = 20;
+
+/** The same towards neighbours that have them already. */
+export const LAZY_HAVE_DELAY_MS = 250;
