@@ -1,5 +1,7 @@
-/** How a disk is attached. */
-export type DiskTransport = "nvme" | "sata" | "sas" | "scsi" | "virtio" | "usb" | "mmc" | "iscsi" | "unknown";
+import type { DiskTransport as ReportedTransport } from "@ingot/api";
+
+/** How a disk is attached: what reports know, and disks that are another machine's. */
+export type DiskTransport = ReportedTransport | "iscsi";
 
 /** One whole disk. */
 export interface Disk {
@@ -44,4 +46,13 @@ export function describeDisk(disk: Disk): string {
   if (disk.readOnly) parts.push("read-only");
   if (disk.usedBy.length > 0) parts.push(`in use: ${disk.usedBy.join(", ")}`);
   return parts.filter((part) => part !== undefined).join(" ");
+}
+
+/** A disk's health in one line, for reports; `undefined` where it says nothing. */
+export function describeHealth(health: DiskHealth): string | undefined {
+  if (health.verdict === "unknown") return undefined;
+  const parts = [health.verdict, ...Object.entries(health.counts ?? {}).map(([name, count]) => `${name} ${count}`)];
+  if (health.temperatureCelsius !== undefined) parts.push(`${health.temperatureCelsius} °C`);
+  if (health.powerOnHours !== undefined) parts.push(`${health.powerOnHours} h powered on`);
+  return parts.join(", ");
 }

@@ -39,7 +39,7 @@ function readDisk(files: SystemFiles, name: string, uses: DiskUses): Disk | unde
     rotational: flag("queue/rotational"),
     removable: flag("removable"),
     readOnly: flag("ro"),
-    transport: transportOf(files.resolve(at) ?? "", name),
+    transport: transportOf(files, files.resolve(at) ?? "", name),
     usedBy: uses.of(name),
     health: { verdict: "unknown" },
     ...(wwn === undefined ? {} : { wwn }),
@@ -77,15 +77,20 @@ function readSerial(files: SystemFiles, at: string): string | undefined {
   return printable ? new TextDecoder().decode(serial).replaceAll("\0", "").trim() : hexFromBytes(serial);
 }
 
+/** Drivers of controllers that show the machine arrays instead of disks. */
+const RAID_DRIVERS = /^(megaraid|megasas|hpsa|smartpqi|aacraid|cciss|3w-|arcmsr|mvumi)/;
+
 /** The device's path in sysfs names every bus on the way; the one nearest to the disk that says something counts. */
-function transportOf(path: string, name: string): DiskTransport {
+function transportOf(files: SystemFiles, path: string, name: string): DiskTransport {
   if (name.startsWith("nvme")) return "nvme";
   if (name.startsWith("mmcblk")) return "mmc";
   if (/\/usb\d/.test(path)) return "usb";
   if (/\/session\d+\/target/.test(path)) return "iscsi";
   if (/\/ata\d+\//.test(path)) return "sata";
-  if (/\/end_device-/.test(path)) return "sas";
   if (/\/virtio\d+\/block\//.test(path)) return "virtio";
-  if (/\/host\d+\//.test(path)) return "scsi";
-  return "unknown";
+  const host = /\/(host\d+)\//.exec(path)?.[1];
+  if (host !== undefined && RAID_DRIVERS.test(files.readText(`/sys/class/scsi_host/${host}/proc_name`) ?? ""))
+    return "raid";
+  if (/\/end_device-/.test(path)) return "sas";
+  return host === undefined ? "other" : "scsi";
 }

@@ -1,5 +1,6 @@
+import type { SkippableCheck, TaskErrorCode } from "@ingot/api";
 import type { PartitionFacts } from "@ingot/chunks";
-import type { Disk } from "../inventory/disk.ts";
+import { describeHealth, type Disk } from "../inventory/disk.ts";
 import type { FirmwareFacts } from "../inventory/firmware.ts";
 import type { PowerFacts } from "../inventory/power.ts";
 import { MIN_BATTERY_PERCENT } from "../limits.ts";
@@ -8,23 +9,12 @@ import { canBootByBios, efiSystemPartition } from "./partition-roles.ts";
 
 /** What one check found. `stop`: the task ends here and nothing was written. */
 export interface CheckResult {
-  readonly check: CheckName;
   readonly outcome: "pass" | "warn" | "stop";
+  /** What the task fails with when this stops it. */
+  readonly code: TaskErrorCode;
   /** One sentence for the person at the machine and for the job's log. */
   readonly message: string;
 }
-
-/** The names that reports and settings use. */
-export type CheckName =
-  | "size"
-  | "sector-size"
-  | "firmware"
-  | "power"
-  | "health"
-  | "in-use"
-  | "leftovers"
-  | "identity"
-  | "signature";
 
 /** The image, as far as checks care. */
 export interface ImageFacts {
@@ -37,19 +27,19 @@ export interface ImageFacts {
   readonly firstSector?: Uint8Array | undefined;
 }
 
-const check = (name: CheckName, outcome: CheckResult["outcome"], message: string): CheckResult => ({
-  check: name,
+const result = (code: TaskErrorCode, outcome: CheckResult["outcome"], message: string): CheckResult => ({
   outcome,
+  code,
   message,
 });
 
 /** The image has to fit. */
 export function checkSize(image: ImageFacts, disk: Disk): CheckResult {
   if (disk.sizeBytes >= image.sizeBytes)
-    return check("size", "pass", `${disk.name} has ${disk.sizeBytes} bytes, the image ${image.sizeBytes}`);
+    return result("disk-too-small", "pass", `${disk.name} has ${disk.sizeBytes} bytes, the image ${image.sizeBytes}`);
   const missing = image.sizeBytes - disk.sizeBytes;
-  return check(
-    "size",
+  return result(
+    "disk-too-small",
     "stop",
     `${image.label} needs ${image.sizeBytes} bytes, ${disk.name} has ${disk.sizeBytes}: ${missing} too few`,
   );
@@ -58,10 +48,10 @@ export function checkSize(image: ImageFacts, disk: Disk): CheckResult {
 /** Block addresses in tables and file systems count sectors: an image cannot be converted from one size to the other. */
 export function checkSectorSize(image: ImageFacts, disk: Disk): CheckResult {
   if (disk.logicalSectorBytes === image.sectorBytes)
-    return check("sector-size", "pass", `both have sectors of ${image.sectorBytes} bytes`);
+    return result("sector-size", "pass", `both have sectors of ${image.sectorBytes} bytes`);
   const remedy =
     disk.transport === "nvme" ? "; many NVMe disks can be formatted to the other size (nvme format --lbaf)" : "";
-  return check(
+  return result(
     "sector-size",
     "stop",
     `${image.label} is made for sectors of ${image.sectorBytes} bytes, ${disk.name} has ${disk.logicalSectorBytes}${remedy}`,
@@ -72,67 +62,82 @@ export function checkSectorSize(image: ImageFacts, disk: Disk): CheckResult {
 export function checkFirmware(image: ImageFacts, firmware: FirmwareFacts): CheckResult {
   const facts = image.partitions;
   if (facts === undefined)
-    return check("firmware", "warn", `${image.label} has no partition table; whether it boots cannot be told`);
+    return result("firmware-mode", "warn", `${image.label} has no partition table; whether it boots cannot be told`);
   const esp = efiSystemPartition(facts);
   if (firmware.mode === "uefi") {
-    if (esp !== undefined) return check("firmware", "pass", `UEFI finds the EFI system partition ${esp.number}`);
-    return check("firmware", "stop", `this machine starts by UEFI and ${image.label} has no EFI system partition`);
+    if (esp !== undefined) return result("firmware-mode", "pass", `UEFI finds the EFI system partition ${esp.number}`);
+    return result(
+      "firmware-mode",
+      "stop",
+      `this machine starts by UEFI and ${image.label} has no EFI system partition`,
+    );
   }
-  if (canBootByBios(facts, image.firstSector)) return check("firmware", "pass", "BIOS finds boot code");
+  if (canBootByBios(facts, image.firstSector)) return result("firmware-mode", "pass", "BIOS finds boot code");
   const why =
     facts.scheme === "gpt" ? "no BIOS boot partition and no boot code" : "no active partition and no boot code";
-  return check("firmware", "stop", `this machine starts by BIOS and ${image.label} has ${why}`);
+  return result("firmware-mode", "stop", `this machine starts by BIOS and ${image.label} has ${why}`);
 }
 
 /** A battery that ends in the middle leaves a machine without a system. */
 export function checkPower(power: PowerFacts): CheckResult {
   const percent = power.batteryPercent;
-  if (percent === undefined || power.mains === true) return check("power", "pass", "on mains");
-  if (percent >= MIN_BATTERY_PERCENT) return check("power", "warn", `on battery, ${percent} % charged`);
-  return check("power", "stop", `on battery, ${percent} % charged, at least ${MIN_BATTERY_PERCENT} % or mains wanted`);
+  if (percent === undefined || power.mains === true) return result("battery-low", "pass", "on mains");
+  if (percent >= MIN_BATTERY_PERCENT) return result("battery-low", "warn", `on battery, ${percent} % charged`);
+  return result(
+    "battery-low",
+    "stop",
+    `on battery, ${percent} % charged; at least ${MIN_BATTERY_PERCENT} % or mains is needed`,
+  );
 }
 
 /** A disk that announces its end is not worth an image. */
 export function checkHealth(disk: Disk): CheckResult {
-  const { verdict, counts = {} } = disk.health;
-  const list = Object.entries(counts)
-    .map(([name, count]) => `${name} ${count}`)
-    .join(", ");
-  if (verdict === "failing")
-    return check(
-      "health",
-      "stop",
-      `${disk.name} says of itself that it is failing (SMART${list === "" ? "" : `: ${list}`})`,
-    );
-  return check("health", "pass", verdict === "passed" ? "SMART passed" : "the disk says nothing about its health");
+  const said = describeHealth(disk.health);
+  if (disk.health.verdict === "failing")
+    return result("disk-failing", "stop", `${disk.name} expects to fail soon, by SMART: ${said}`);
+  return result(
+    "disk-failing",
+    "pass",
+    said === undefined ? "the disk does not speak of its health" : `SMART: ${said}`,
+  );
 }
 
 /** What is mounted or part of something is in use. */
 export function checkInUse(disk: Disk): CheckResult {
-  if (disk.usedBy.length === 0) return check("in-use", "pass", `nothing uses ${disk.name}`);
-  return check("in-use", "stop", `${disk.name} is in use: ${disk.usedBy.join(", ")}`);
+  if (disk.usedBy.length === 0) return result("disk-in-use", "pass", `nothing uses ${disk.name}`);
+  return result("disk-in-use", "stop", `${disk.name} is in use: ${disk.usedBy.join(", ")}`);
 }
 
-/** Encrypted volumes and parts of arrays: gone after this, and somebody may not know. */
-export function checkLeftovers(leftovers: readonly Leftover[], policy: "warn" | "stop"): CheckResult {
-  if (leftovers.length === 0) return check("leftovers", "pass", "no encrypted volumes, RAID or volume groups");
-  const list = leftovers.map((leftover) => `${leftover.kind} on ${leftover.where}`).join(", ");
-  return check("leftovers", policy, `the disk holds ${list}`);
+/** Encrypted volumes: gone after this, and somebody may not know. */
+export function checkEncrypted(leftovers: readonly Leftover[]): CheckResult {
+  return checkLeftovers("bitlocker", "encrypted volumes", leftovers, ["BitLocker", "LUKS"]);
+}
+
+/** Parts of arrays: their other disks go on without this one. */
+export function checkRaid(leftovers: readonly Leftover[]): CheckResult {
+  return checkLeftovers("raid-member", "parts of arrays or pools", leftovers, ["RAID", "ZFS"]);
+}
+
+function checkLeftovers(
+  code: SkippableCheck,
+  what: string,
+  leftovers: readonly Leftover[],
+  kinds: readonly Leftover["kind"][],
+): CheckResult {
+  const found = leftovers.filter((leftover) => kinds.includes(leftover.kind));
+  if (found.length === 0) return result(code, "pass", `no ${what}`);
+  return result(code, "stop", `the disk holds ${found.map(({ kind, where }) => `${kind} on ${where}`).join(", ")}`);
 }
 
 /** The server has to know this machine, and only this one, by what it says of itself. */
-export function checkIdentity(identity: {
-  readonly machineId: string | undefined;
-  readonly clash?: string | undefined;
-}): CheckResult {
-  if (identity.clash !== undefined) return check("identity", "stop", `identity clash: ${identity.clash}`);
-  if (identity.machineId === undefined) return check("identity", "stop", "the server does not know this machine");
-  return check("identity", "pass", `machine ${identity.machineId}`);
+export function checkIdentity(machineId: string | undefined): CheckResult {
+  if (machineId === undefined) return result("identity-clash", "stop", "the server does not know this machine");
+  return result("identity-clash", "pass", `machine ${machineId}`);
 }
 
 /** Only what the server's key signed is written. */
 export function checkSignature(label: string, signature: "valid" | "wrong" | "missing"): CheckResult {
-  if (signature === "valid") return check("signature", "pass", `${label} is signed by the server's key`);
-  const what = signature === "missing" ? "has no signature" : "has a signature that is not of the server's key";
-  return check("signature", "stop", `${label} ${what}`);
+  if (signature === "valid") return result("signature-wrong", "pass", `${label} is signed by the server's key`);
+  if (signature === "missing") return result("signature-missing", "stop", `${label} has no signature`);
+  return result("signature-wrong", "stop", `${label} has a signature that is not of the server's key`);
 }

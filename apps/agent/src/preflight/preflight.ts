@@ -1,14 +1,16 @@
+import type { SkippableCheck } from "@ingot/api";
 import { AgentError } from "../errors.ts";
 import type { Disk } from "../inventory/disk.ts";
 import type { FirmwareFacts } from "../inventory/firmware.ts";
 import type { PowerFacts } from "../inventory/power.ts";
 import {
+  checkEncrypted,
   checkFirmware,
   checkHealth,
   checkIdentity,
   checkInUse,
-  checkLeftovers,
   checkPower,
+  checkRaid,
   type CheckResult,
   checkSectorSize,
   checkSignature,
@@ -24,18 +26,18 @@ export interface PreflightFacts {
   readonly firmware: FirmwareFacts;
   readonly power: PowerFacts;
   readonly leftovers: readonly Leftover[];
-  /** What to do about leftovers. */
-  readonly leftoverPolicy: "warn" | "stop";
   readonly machineId: string | undefined;
-  readonly clash?: string | undefined;
   readonly signature: "valid" | "wrong" | "missing";
+  /** Checks that only warn, because the operator said so for this job. */
+  readonly skipChecks: readonly SkippableCheck[];
 }
 
 /** Runs every check, also after one said stop: a person fixes all of it in one visit. */
 export function preflight(facts: PreflightFacts): readonly CheckResult[] {
   const { image, disk } = facts;
+  const skipped: readonly string[] = facts.skipChecks;
   return [
-    checkIdentity(facts),
+    checkIdentity(facts.machineId),
     checkSignature(image.label, facts.signature),
     checkSize(image, disk),
     checkSectorSize(image, disk),
@@ -43,14 +45,14 @@ export function preflight(facts: PreflightFacts): readonly CheckResult[] {
     checkPower(facts.power),
     checkHealth(disk),
     checkInUse(disk),
-    checkLeftovers(facts.leftovers, facts.leftoverPolicy),
-  ];
+    checkEncrypted(facts.leftovers),
+    checkRaid(facts.leftovers),
+  ].map((check) => (check.outcome === "stop" && skipped.includes(check.code) ? { ...check, outcome: "warn" } : check));
 }
 
-/** Error: `preflight`, or `signature` where that is the reason, with every sentence that says stop. */
+/** Error: the code of the first check that says stop, with the sentences of all that do. */
 export function requirePassed(results: readonly CheckResult[]): void {
   const stops = results.filter((result) => result.outcome === "stop");
-  if (stops.length === 0) return;
-  const code = stops.every((stop) => stop.check === "signature") ? "signature" : "preflight";
-  throw new AgentError(code, stops.map((stop) => `${stop.check}: ${stop.message}`).join("; "));
+  const [first] = stops;
+  if (first !== undefined) throw new AgentError(first.code, stops.map((stop) => stop.message).join("; "));
 }
