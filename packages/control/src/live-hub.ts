@@ -138,6 +138,10 @@ function keyOf(message: LiveMessage): string {
       return `disk ${message.disk.machine}`;
     case "image":
       return `image ${message.image.name}`;
+    case "job":
+      return `job ${message.job.id}`;
+    case "task":
+      return `task ${message.task.id}`;
     case "event":
       return `event ${message.event.id}`;
     case "removed":

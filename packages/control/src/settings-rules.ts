@@ -22,7 +22,7 @@ export interface EffectiveSettings {
  * What holds until an operator says otherwise. Machines that nobody has spoken about are left alone: they are sent to their
  * own disk, and nothing of them is touched.
  */
-export const INITIAL_SETTINGS: Settings = { registration: "open", plan: "local", mode: "reset" };
+export const INITIAL_SETTINGS: Settings = { registration: "open", plan: "local", mode: "reset", enrolment: "open" };
 
 /** Resolves each setting by itself: the machine's own, else its group's, else the server's. */
 export function resolveSettings(own: BootSettings, group: BootSettings, server: Settings): EffectiveSettings {

@@ -44,6 +44,7 @@ test("the status holds what its schema says", async () => {
   expect(settingsSchema.parse((await api.get("/settings")).body)).toEqual({
     registration: "open",
     plan: "local",
+    enrolment: "open",
     mode: "reset",
   });
 });
@@ -55,6 +56,7 @@ test("settings survive, and an image that is not there is no setting", async () 
   expect((await new ApiClient(other.api).get("/settings")).body).toEqual({
     registration: "closed",
     plan: "menu",
+    enrolment: "open",
     mode: "reset",
   });
   await other.control.close();

@@ -1,7 +1,7 @@
 import type { EventKind, IngotEvent } from "@ingot/api";
 
 /** What an event is about, for the filter of the log. */
-export const EVENT_SUBJECTS = ["machine", "image", "disk", "group", "server"] as const;
+export const EVENT_SUBJECTS = ["machine", "image", "disk", "group", "job", "task", "agent", "server"] as const;
 /** One of {@link EVENT_SUBJECTS}. */
 export type EventSubject = (typeof EVENT_SUBJECTS)[number];
 
@@ -24,11 +24,23 @@ export function toneOf(kind: EventKind): EventTone {
     case "image.damaged":
     case "disk.failed":
     case "disk.refused":
+    case "agent.refused":
+    case "agent.clash":
+    case "agent.expelled":
+    case "token.replayed":
+    case "job.stopped":
+    case "job.failed":
+    case "job.alert":
+    case "task.lost":
+    case "task.failed":
+    case "task.slow":
       return "failed";
     case "machine.up":
     case "machine.running":
     case "image.verified":
     case "server.started":
+    case "job.done":
+    case "task.done":
       return "up";
     case "machine.booting":
     case "machine.registered":
@@ -36,6 +48,12 @@ export function toneOf(kind: EventKind): EventTone {
     case "image.tagged":
     case "disk.created":
     case "disk.reset":
+    case "agent.enrolled":
+    case "agent.waiting":
+    case "job.created":
+    case "job.running":
+    case "job.retried":
+    case "task.started":
       return "boot";
     case "server.stopped":
     case "settings.changed":
@@ -47,6 +65,11 @@ export function toneOf(kind: EventKind): EventTone {
     case "group.removed":
     case "image.removed":
     case "disk.removed":
+    case "agent.replaced":
+    case "agent.revoked":
+    case "token.created":
+    case "job.paused":
+    case "job.cancelled":
       return "off";
   }
 }
