@@ -12,6 +12,7 @@ export { MemoryStore } from "./memory-store.ts";
 export { decodeManifest, encodeManifest, manifestIdOf } from "./manifest.ts";
 export type { Manifest } from "./manifest.ts";
 export type { StoreProblem } from "./open-store.ts";
+export { parsePartitionTable } from "./partitions.ts";
 export type { Partition, PartitionFacts } from "./partitions.ts";
 export { signManifest, verifyManifest, verifySignature } from "./signature.ts";
 export type { Signer } from "./signature.ts";
