@@ -27,6 +27,7 @@ export {
   type ExpectedChunks,
   type StoredChunk,
 } from "./transfer/chunk-stream.ts";
+export { TransferEngine } from "./transfer/engine-worker.ts";
 export type {
   BulkAddress,
   ChunkLocation,
