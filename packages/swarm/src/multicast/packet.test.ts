@@ -24,7 +24,7 @@ const statusBytes = bytesFromHex(
     "01" + // ended
     "01020304" + // session
     "00001000" + // next sequence
-    "00000007" + // packets a second
+    "00000007" + // unused here
     "00000000" +
     "00001000" + // packets in all
     // sha256sum of the bytes 0 to 31 and these, the first half

@@ -15,8 +15,9 @@ export const PacketKind = {
 /** One of the kinds. */
 export type PacketKind = (typeof PacketKind)[keyof typeof PacketKind];
 
-/** Flag of a data packet: parity of its block follows. */
+/** Flags of a data packet: parity of its block follows; it is sent once more. */
 export const FLAG_PARITY = 1;
+export const FLAG_REPAIR = 2;
 
 /** Flags of a status packet: all pieces were sent once, nothing but repairs follows; the sender leaves. */
 export const FLAG_ENDED = 1;
@@ -38,9 +39,9 @@ export const FLAG_CLOSED = 2;
  *
  * |        | sequence            | piece        | offset                        | total                    | flags, payload            |
  * |--------|---------------------|--------------|-------------------------------|--------------------------|---------------------------|
- * | data   | its own; a repair has that of the packet it repairs | piece number | bytes into its chunk stream | bytes of its chunk stream | `FLAG_PARITY`; 1,360 bytes, zeros behind the stream's end |
- * | parity | of the column's first packet | XOR | XOR                           | XOR                      | rows of the block; XOR    |
- * | status | one past the last sent | packets a second | 0                      | packets in all           | `FLAG_ENDED`, `FLAG_CLOSED`; none |
+ * | data   | its own; a repair has that of the packet it repairs | piece number | bytes into its chunk stream | bytes of its chunk stream | `FLAG_PARITY`, `FLAG_REPAIR`; 1,360 bytes, zeros behind the stream's end |
+ * | parity | of the column's first packet | XOR | XOR                           | XOR                      | rows of the column; XOR    |
+ * | status | one past the last sent | 0           | 0                      | packets in all           | `FLAG_ENDED`, `FLAG_CLOSED`; none |
  * | report | counts the receiver's reports | receiver | packets received since the last one | packets lost since then, parity's rescues included | ranges: first, count |
  */
 export interface PacketHeader {
