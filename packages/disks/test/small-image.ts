@@ -55,3 +55,37 @@ export function smallImage(random: SeededRandom, extentCount: number, maxBlocks 
   const content = new Uint8Array(Buffer.concat(parts));
   return { content, manifest, manifestId: sha256(Buffer.from(JSON.stringify(extents))), reader };
 }
+
+/** The image's next version: extents that were moved, repeated, left out, emptied and changed. */
+export function imageAfter(random: SeededRandom, before: SmallImage): SmallImage {
+  const reader = new CountingReader();
+  const extents: Extent[] = [];
+  const parts: Uint8Array[] = [];
+  let offset = 0;
+  const add = (kind: Extent["kind"], bytes: Uint8Array): void => {
+    if (kind !== "chunk" && extents.at(-1)?.kind === kind) return;
+    const { length } = bytes;
+    if (kind === "chunk") {
+      const digest = sha256(bytes);
+      reader.chunks.set(digest, bytes);
+      extents.push({ kind, offset, length, digest });
+    } else {
+      extents.push({ kind, offset, length });
+    }
+    parts.push(bytes);
+    offset += length;
+  };
+  for (const extent of before.manifest.extents) {
+    const bytes = before.content.slice(extent.offset, extent.offset + extent.length);
+    const what = random();
+    if (what < 0.1) continue;
+    if (what < 0.2) add("chunk", new Uint8Array(BLOCK).fill(1 + Math.floor(random() * 250)));
+    if (what < 0.3 && extent.kind === "chunk") new DataView(bytes.buffer).setFloat64(0, random());
+    if (what > 0.9) add("zero", new Uint8Array(BLOCK));
+    add(extent.kind, bytes);
+    if (what > 0.95 && extent.kind === "chunk") add("chunk", bytes);
+  }
+  const manifest: Manifest = { formatVersion: 1, sizeBytes: offset, sectorBytes: 512, partitions: undefined, extents };
+  const content = new Uint8Array(Buffer.concat(parts));
+  return { content, manifest, manifestId: sha256(Buffer.from(JSON.stringify(extents))), reader };
+}
