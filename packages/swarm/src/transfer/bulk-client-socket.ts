@@ -247,7 +247,7 @@ class Connection {
     const pauseMs = this.#exchange?.advance(length) ?? 0;
     if (this.#bodyLeft === 0) this.#complete();
     if (pauseMs <= 0) return true;
-    setTimeout(() => this.#socket.resume(), pauseMs);
+    setTimeout(() => this.#socket.resume(), pauseMs).unref();
     return false;
   }
 

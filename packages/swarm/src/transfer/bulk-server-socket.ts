@@ -141,7 +141,7 @@ export class BulkServer {
     for (let left = total; left > 0;) {
       const length = filler.fill(buffer);
       const waitMs = this.#options.rateCap.reserve(length, process.hrtime.bigint());
-      if (waitMs > 0) await Promise.race([delay(waitMs), closed]);
+      if (waitMs > 0) await Promise.race([delay(waitMs, undefined, { ref: false }), closed]);
       await Promise.race([write(response, buffer.subarray(0, length)), closed]);
       upload.wireBytes += length;
       left -= length;
