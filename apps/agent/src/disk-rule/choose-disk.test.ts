@@ -16,6 +16,7 @@ const base: Disk = {
   readOnly: false,
   transport: "sata",
   usedBy: [],
+  signatures: [],
   health: { verdict: "unknown" },
 };
 const ssd: Disk = { ...base, serial: "S1", wwn: "5002538e00000001", model: "Samsung SSD 870" };

@@ -59,6 +59,7 @@ test("a SATA disk is described from sysfs alone", () => {
       readOnly: false,
       transport: "sata",
       usedBy: [],
+      signatures: [],
       health: { verdict: "unknown" },
       wwn: "5002538e00000001",
       serial: "S4EV",

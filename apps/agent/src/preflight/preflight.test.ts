@@ -16,6 +16,7 @@ const disk: Disk = {
   readOnly: false,
   transport: "sata",
   usedBy: [],
+  signatures: [],
   health: { verdict: "passed" },
 };
 const partition = (number: number, type: string): Partition => ({
