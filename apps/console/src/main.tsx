@@ -19,6 +19,8 @@ import { cssVariables, theme } from "./theme/theme.ts";
 const ImagesPage = lazy(async () => ({ default: (await import("./images/images-page.tsx")).ImagesPage }));
 const DisksPage = lazy(async () => ({ default: (await import("./disks/disks-page.tsx")).DisksPage }));
 const SessionsPage = lazy(async () => ({ default: (await import("./sessions/sessions-page.tsx")).SessionsPage }));
+const JobsPage = lazy(async () => ({ default: (await import("./jobs/jobs-page.tsx")).JobsPage }));
+const JobPage = lazy(async () => ({ default: (await import("./jobs/job-page.tsx")).JobPage }));
 const EventsPage = lazy(async () => ({ default: (await import("./events/events-page.tsx")).EventsPage }));
 
 const clock = createClock(() => Date.now());
@@ -51,6 +53,8 @@ const router = createHashRouter([
       { path: "/machines/:machineId?", element: <MachinesPage /> },
       { path: "/images", element: <ImagesPage /> },
       { path: "/disks", element: <DisksPage /> },
+      { path: "/jobs", element: <JobsPage /> },
+      { path: "/jobs/:jobId", element: <JobPage /> },
       { path: "/sessions", element: <SessionsPage /> },
       { path: "/events", element: <EventsPage /> },
       { path: "*", element: <Navigate to="/machines" replace /> },

@@ -9,6 +9,8 @@ import type {
   MachineState,
   Session,
   Status,
+  Job,
+  Task,
 } from "@ingot/api";
 import { makeSessionOf, seeded } from "./fake-sessions.ts";
 
@@ -19,6 +21,8 @@ export interface FakeFleet {
   readonly images: Map<string, Image>;
   readonly disks: Map<string, Disk>;
   readonly sessions: Map<string, Session>;
+  readonly jobs: Map<string, Job>;
+  readonly tasks: Map<string, Task>;
   readonly events: IngotEvent[];
   status: Status;
 }
@@ -141,6 +145,8 @@ export function makeFleet(nowMs: number): FakeFleet {
     images: new Map(images.map((image) => [image.name, image])),
     disks: new Map(),
     sessions: new Map(),
+    jobs: new Map(),
+    tasks: new Map(),
     events: [],
     status: {
       version: "0.1.0",

@@ -1,4 +1,4 @@
-import type { ApiErrorCode, LiveMessage, PatchMachine } from "@ingot/api";
+import type { ApiErrorCode, Job, LiveMessage, PatchMachine } from "@ingot/api";
 import { API_ERROR_STATUS, patchMachineSchema } from "@ingot/api";
 import type { FakeFleet } from "./fake-fleet.ts";
 
@@ -34,6 +34,8 @@ export class FakeIngot {
       for (const id of message.ended) this.fleet.sessions.delete(id);
       for (const session of message.sessions) this.fleet.sessions.set(session.id, session);
     }
+    if (message.type === "job") this.fleet.jobs.set(message.job.id, message.job);
+    if (message.type === "task") this.fleet.tasks.set(message.task.id, message.task);
     if (message.type === "event") this.fleet.events.push(message.event);
     if (message.type === "status") this.fleet.status = message.status;
     const bytes = encodeServerSentEvent(message);
@@ -69,7 +71,7 @@ export class FakeIngot {
   }
 
   #read(path: string, query: URLSearchParams): Response {
-    const { machines, groups, images, disks, sessions, events, status } = this.fleet;
+    const { machines, groups, images, disks, sessions, jobs, tasks, events, status } = this.fleet;
     switch (path) {
       case "/status":
         return Response.json(status);
@@ -83,12 +85,20 @@ export class FakeIngot {
         return page([...disks.values()], query);
       case "/sessions":
         return page([...sessions.values()], query);
+      case "/jobs":
+        return page([...jobs.values()], query);
       case "/events":
         return page(
           events.filter((event) => event.id > Number(query.get("after") ?? 0)),
           query,
         );
       default: {
+        const [, jobId] = /^\/jobs\/([^/]+)\/tasks$/.exec(path) ?? [];
+        if (jobId !== undefined)
+          return page(
+            [...tasks.values()].filter((task) => task.jobId === jobId),
+            query,
+          );
         const disk = disks.get(path.slice("/disks/".length));
         return disk === undefined ? notFound(path) : Response.json(disk);
       }
@@ -131,6 +141,12 @@ export class FakeIngot {
         checkedBytes: 1_621_350_154,
         damage: [],
       });
+    }
+    const job = this.fleet.jobs.get(id);
+    if (method === "POST" && job !== undefined && (verb === "pause" || verb === "cancel")) {
+      const changed: Job = { ...job, state: verb === "pause" ? "paused" : "cancelled", reason: "by an operator" };
+      this.emit({ type: "job", job: changed });
+      return Response.json(changed);
     }
     if (method === "DELETE" && what === "images") return new Response(null, { status: 204 });
     return notFound(path);

@@ -1,4 +1,4 @@
-import type { Disk, Group, Image, IngotEvent, LiveMessage, Machine, Session, Status } from "@ingot/api";
+import type { Disk, Group, Image, IngotEvent, Job, LiveMessage, Machine, Session, Status, Task } from "@ingot/api";
 
 /** Everything the console knows, as one immutable value. What a message does not touch keeps its identity. */
 export interface Fleet {
@@ -27,12 +27,20 @@ export interface Fleet {
   readonly readRates: RateHistory;
   /** What was written over all sessions in the last moments. */
   readonly writeRates: RateHistory;
+  /** By id. */
+  readonly jobs: ReadonlyMap<string, Job>;
+  /** The tasks of the job `tasksOf`, by id. */
+  readonly tasks: ReadonlyMap<string, Task>;
+  /** The job whose tasks are kept: the one that somebody looks at. */
+  readonly tasksOf: string | undefined;
   /** Whether the lists were loaded at least once: before that, an empty map means nothing. */
   readonly loaded: boolean;
   /** Whether `disks` holds all disks and not only those that changed lately. */
   readonly disksLoaded: boolean;
   /** Whether `sessions` holds all sessions and not only those that changed lately. */
   readonly sessionsLoaded: boolean;
+  /** Whether `jobs` holds all jobs. */
+  readonly jobsLoaded: boolean;
 }
 
 /** Bytes a second, one value about every second; read and written together where nothing else is said. */
@@ -52,7 +60,9 @@ export type Snapshot =
       readonly status: Status;
     }
   | { readonly type: "disks"; readonly disks: readonly Disk[] }
-  | { readonly type: "allSessions"; readonly sessions: readonly Session[] };
+  | { readonly type: "allSessions"; readonly sessions: readonly Session[] }
+  | { readonly type: "allJobs"; readonly jobs: readonly Job[] }
+  | { readonly type: "tasksOf"; readonly jobId: string; readonly tasks: readonly Task[] };
 
 /** Events that are kept for the log; older ones are asked for page by page. */
 export const MAX_EVENTS = 1000;
@@ -77,9 +87,13 @@ export const EMPTY_FLEET: Fleet = {
   sessionRates: new Map(),
   readRates: NO_RATES,
   writeRates: NO_RATES,
+  jobs: new Map(),
+  tasks: new Map(),
+  tasksOf: undefined,
   loaded: false,
   disksLoaded: false,
   sessionsLoaded: false,
+  jobsLoaded: false,
 };
 
 const NAMES = new Intl.Collator("en", { numeric: true });
@@ -148,6 +162,20 @@ class Draft {
       case "disks":
         this.#replace("disks", message.disks, (disk) => disk.machine);
         this.#fleet.disksLoaded = true;
+        return;
+      case "job":
+        this.#edit("jobs").set(message.job.id, message.job);
+        return;
+      case "task":
+        if (message.task.jobId === this.#fleet.tasksOf) this.#edit("tasks").set(message.task.id, message.task);
+        return;
+      case "allJobs":
+        this.#replace("jobs", message.jobs, (job) => job.id);
+        this.#fleet.jobsLoaded = true;
+        return;
+      case "tasksOf":
+        this.#replace("tasks", message.tasks, (task) => task.id);
+        this.#fleet.tasksOf = message.jobId;
         return;
       case "allSessions":
         this.#replaceSessions(message.sessions, nowMs);
@@ -251,7 +279,16 @@ class Draft {
   }
 }
 
-type EditableMap = "machines" | "groups" | "images" | "disks" | "rates" | "sessions" | "sessionRates";
+type EditableMap =
+  | "machines"
+  | "groups"
+  | "images"
+  | "disks"
+  | "rates"
+  | "sessions"
+  | "sessionRates"
+  | "jobs"
+  | "tasks";
 type ItemOf<Key extends EditableMap> = Fleet[Key] extends ReadonlyMap<string, infer Item> ? Item : never;
 
 function withRate(history: RateHistory, rate: number, nowMs: number): RateHistory {

@@ -10,6 +10,8 @@ export const LIVE_MESSAGE_TYPES: readonly LiveMessage["type"][] = [
   "event",
   "status",
   "sessions",
+  "job",
+  "task",
   "removed",
 ];
 

@@ -26,6 +26,8 @@ function makeStore() {
       images: () => Promise.resolve([...fleet.images.values()]),
       disks: () => wait([]),
       sessions: () => wait([]),
+      jobs: () => wait([]),
+      tasks: () => wait([]),
       events: () => Promise.resolve([]),
       status: () => Promise.resolve(fleet.status),
     },

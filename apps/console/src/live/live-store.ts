@@ -10,7 +10,10 @@ import { FrameBatch } from "./frame-batch.ts";
 const FIRST_EVENTS = 500;
 
 export interface LiveStoreDeps {
-  readonly api: Pick<ApiClient, "status" | "machines" | "groups" | "images" | "disks" | "sessions" | "events">;
+  readonly api: Pick<
+    ApiClient,
+    "status" | "machines" | "groups" | "images" | "disks" | "sessions" | "events" | "jobs" | "tasks"
+  >;
   readonly clock: Pick<Clock, "setServerAheadMs">;
   readonly schedule: (run: () => void) => void;
   readonly time: () => number;
@@ -37,6 +40,8 @@ export class LiveStore {
   #serverVersion: string | undefined;
   #disksWanted = false;
   #sessionsWanted = false;
+  #jobsWanted = false;
+  #tasksWanted: string | undefined;
 
   constructor(deps: LiveStoreDeps) {
     this.#deps = deps;
@@ -89,14 +94,32 @@ export class LiveStore {
     void this.#load(() => this.#askSessions());
   }
 
+  /** Asks for all jobs, once. */
+  wantJobs(): void {
+    if (this.#jobsWanted) return;
+    this.#jobsWanted = true;
+    void this.#load(() => this.#askJobs());
+  }
+
+  /** Asks for the tasks of one job; those of another are forgotten. */
+  wantTasks(jobId: string): void {
+    if (this.#tasksWanted === jobId) return;
+    this.#tasksWanted = jobId;
+    void this.#load(() => this.#askTasks(jobId));
+  }
+
   /** Asks for the lists again, after they could not be loaded. */
   reload(): void {
     const withDisks = this.#disksWanted;
     const withSessions = this.#sessionsWanted;
+    const withJobs = this.#jobsWanted;
+    const tasksOf = this.#tasksWanted;
     void this.#load(async () => [
       await this.#askLists(),
       ...(withDisks ? await this.#askDisks() : []),
       ...(withSessions ? await this.#askSessions() : []),
+      ...(withJobs ? await this.#askJobs() : []),
+      ...(tasksOf === undefined ? [] : await this.#askTasks(tasksOf)),
     ]);
   }
 
@@ -129,6 +152,14 @@ export class LiveStore {
 
   async #askSessions(): Promise<Snapshot[]> {
     return [{ type: "allSessions", sessions: await this.#deps.api.sessions() }];
+  }
+
+  async #askJobs(): Promise<Snapshot[]> {
+    return [{ type: "allJobs", jobs: await this.#deps.api.jobs() }];
+  }
+
+  async #askTasks(jobId: string): Promise<Snapshot[]> {
+    return [{ type: "tasksOf", jobId, tasks: await this.#deps.api.tasks(jobId) }];
   }
 
   async #load(ask: () => Promise<Snapshot[]>): Promise<void> {

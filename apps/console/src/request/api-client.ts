@@ -4,13 +4,18 @@ import type {
   Image,
   ImageVerification,
   IngotEvent,
+  Job,
   Machine,
   Page,
   PatchMachine,
   Session,
   Status,
+  Task,
 } from "@ingot/api";
 import { ApiFailure, readFailure } from "./api-failure.ts";
+
+/** What an operator does to a job. */
+export type JobAction = "pause" | "resume" | "cancel" | "retry";
 
 /** What the console asks of the server. Every call throws {@link ApiFailure}. */
 export interface ApiClient {
@@ -21,6 +26,10 @@ export interface ApiClient {
   disks(): Promise<Disk[]>;
   disk(machineId: string): Promise<Disk>;
   sessions(): Promise<Session[]>;
+  jobs(): Promise<Job[]>;
+  /** Empty for a job that is gone. */
+  tasks(jobId: string): Promise<Task[]>;
+  actOnJob(jobId: string, action: JobAction): Promise<void>;
   /** One page of the history, oldest first: what came after the event `afterId`. */
   events(query: {
     readonly afterId: number;
@@ -78,6 +87,18 @@ export function createApiClient(send: (path: string, init?: RequestInit) => Prom
     images: () => all("/images", PAGE_SIZE),
     disks: () => all("/disks", DISK_PAGE_SIZE),
     sessions: () => all("/sessions", PAGE_SIZE),
+    jobs: () => all("/jobs", PAGE_SIZE),
+    async tasks(jobId) {
+      try {
+        return await all<Task>(`/jobs/${encodeURIComponent(jobId)}/tasks`, PAGE_SIZE);
+      } catch (error) {
+        if (error instanceof ApiFailure && error.code === "notFound") return [];
+        throw error;
+      }
+    },
+    async actOnJob(jobId, action) {
+      await request(`/jobs/${encodeURIComponent(jobId)}/${action}`, { method: "POST" });
+    },
     disk: (machineId) => read(`/disks/${encodeURIComponent(machineId)}`),
     async events({ afterId, limit, machineId }) {
       const query = new URLSearchParams({ after: String(afterId), limit: String(limit) });

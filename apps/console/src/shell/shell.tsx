@@ -33,6 +33,7 @@ export function Shell(): ReactElement {
           <NavLink to="/images">
             Images <i>{formatCount(images)}</i>
           </NavLink>
+          <NavLink to="/jobs">Jobs</NavLink>
           <NavLink to="/disks">
             Disks <i>{formatCount(disks)}</i>
           </NavLink>
