@@ -1,4 +1,3 @@
-import { closeSync } from "node:fs";
 import { libc, throwErrno } from "./libc-file.ts";
 import type { ReceiveBatch } from "./receive-batch.ts";
 import { SegmentedSend } from "./segmented-send.ts";
@@ -83,7 +82,7 @@ export class UdpBatchSocket {
       if (c.bind(fd, address, address.length) !== 0) throwErrno("bind", what);
       return new UdpBatchSocket(fd, what);
     } catch (error) {
-      closeSync(fd);
+      c.close(fd);
       throw error;
     }
   }
@@ -140,7 +139,7 @@ export class UdpBatchSocket {
 
   /** Idempotent. Not while another thread waits in `receive`. */
   close(): void {
-    if (this.#open) closeSync(this.fd);
+    if (this.#open) libc().close(this.fd);
     this.#open = false;
   }
 

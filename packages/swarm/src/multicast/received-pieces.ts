@@ -20,7 +20,7 @@ export interface ClaimedPlace {
 
 /** What becomes of the pieces. */
 export interface PieceEvents {
-  /** A whole chunk stream; the buffer is the callee's. */
+  /** A whole chunk stream; the buffer is the callee's, and counts until it is released. */
   onPiece(piece: number, stream: Uint8Array<ArrayBuffer>): void;
   /** The beginning of the chunk stream of a piece that is lost, before `onLost` says so. */
   onBeginning(piece: number, stream: Uint8Array<ArrayBuffer>): void;
@@ -68,6 +68,7 @@ export class ReceivedPieces {
     return this.#next >= this.#order.length;
   }
 
+  /** Bytes of pieces that are put together, or were handed out and not released. */
   get bufferedBytes(): number {
     return this.#bufferedBytes;
   }
@@ -111,6 +112,11 @@ export class ReceivedPieces {
         return known.assembly !== undefined;
     }
     return true;
+  }
+
+  /** A piece that was handed out is written, and its buffer of so many bytes gone. */
+  release(bytes: number): void {
+    this.#bufferedBytes -= bytes;
   }
 
   /** Had otherwise: no longer to be put together, nor to be reported as lost. */
@@ -170,8 +176,8 @@ export class ReceivedPieces {
   }
 
   #complete(piece: number, known: ReceivedPiece, bytes: Uint8Array<ArrayBuffer>): void {
-    this.#drop(piece);
     known.assembly = undefined;
+    this.#incomplete.delete(piece);
     this.#wanted.delete(piece);
     this.#events.onPiece(piece, bytes);
   }

@@ -132,6 +132,11 @@ export class ReceiverSession {
     this.#pieces.forget(piece);
   }
 
+  /** The buffer of a piece that was handed out is gone: until then it counts, so that a slow disk loses pieces and not memory. */
+  release(bytes: number): void {
+    this.#pieces.release(bytes);
+  }
+
   /** Takes a packet; false when it was not an authentic one of the sender's. */
   receive(bytes: Uint8Array, start: number, length: number, nowMs: number): boolean {
     if (this.#ended) return false;
