@@ -1,58 +1,13 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Machine } from "@ingot/api";
-import { build } from "vite";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { type Browser, CHROMIUM_PATH, hasChromium, launchBrowser, type OpenPage } from "./browser.ts";
-import { type ConsoleServer, serveConsole } from "./console-server.ts";
-import { type FakeFleet, makeDemoFleet, makeDisk, makeFleet, makeLargeFleet, makeMachine } from "./fake-fleet.ts";
-import { FakeIngot } from "./fake-ingot.ts";
-import { makeJob, makeTasks } from "./fake-jobs.ts";
+import { describe, expect, test } from "vitest";
+import { makeDemoFleet, makeDisk, makeFleet, makeLargeFleet, makeMachine } from "./fake-fleet.ts";
 import { makeSession } from "./fake-sessions.ts";
-
-const skip = !hasChromium() && process.env["CI"] === undefined;
-if (skip) process.stderr.write(`console: skipped, there is no browser at ${CHROMIUM_PATH} (CHROMIUM names another)\n`);
+import { useConsole, withoutBrowser } from "./use-console.ts";
 
 const MiB = 2 ** 20;
-let folder: string;
-let browser: Browser;
-const closing: (() => Promise<void>)[] = [];
 
-/** A page of the built console in front of a server of its own. */
-async function openConsole(
-  fleet: FakeFleet,
-  options: { route?: string; width?: number; height?: number; scheme?: "light" | "dark" } = {},
-): Promise<OpenPage & { readonly ingot: FakeIngot; readonly server: ConsoleServer }> {
-  const ingot = new FakeIngot(fleet);
-  const server = await serveConsole(folder, (request) => ingot.respond(request));
-  const opened = await browser.open({ ...options, url: `${server.url}#${options.route ?? "/machines"}` });
-  closing.push(async () => {
-    await opened.page.close();
-    await server.stop();
-  });
-  return { ...opened, ingot, server };
-}
-
-describe.skipIf(skip)("the console in Chromium", () => {
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), "ingot-console-"));
-    await build({
-      root: join(import.meta.dirname, ".."),
-      logLevel: "error",
-      build: { outDir: folder, emptyOutDir: true, reportCompressedSize: false },
-    });
-    browser = await launchBrowser();
-  });
-
-  afterEach(async () => {
-    for (const close of closing.splice(0)) await close();
-  });
-
-  afterAll(async () => {
-    await browser?.close();
-    await rm(folder, { recursive: true, force: true });
-  });
+describe.skipIf(withoutBrowser)("the console in Chromium", () => {
+  const openConsole = useConsole();
 
   test("an empty server says what to do next, with commands to copy", async () => {
     const { page, faults, screenshot } = await openConsole(makeFleet(Date.now()));
@@ -355,64 +310,6 @@ describe.skipIf(skip)("the console in Chromium", () => {
     await page.locator("[data-session]").first().waitFor();
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
     await screenshot("narrow-sessions");
-    expect(faults).toEqual([]);
-  });
-
-  test("a job shows every machine's progress while it happens, and can be paused and cancelled", async () => {
-    const now = Date.now();
-    const fleet = makeDemoFleet(now);
-    fleet.jobs.set("j-1", makeJob(now, {}));
-    for (const task of makeTasks(now)) fleet.tasks.set(task.id, task);
-    const over = makeJob(now - 3_600_000, { id: "j-0", state: "done", reason: "all machines are done" });
-    fleet.jobs.set("j-0", {
-      ...over,
-      counts: { ...over.counts, done: 24, filling: 0, finishing: 0, failed: 0, waiting: 0 },
-    });
-    const { page, ingot, faults, screenshot } = await openConsole(fleet, { route: "/jobs" });
-    await page.locator('[data-job="j-1"]').getByText("6 of 24").waitFor();
-    await screenshot("jobs");
-    await page.getByRole("link", { name: "Deploy win11-lab:7" }).first().click();
-    const row = page.locator('[data-task="t-8"]');
-    await row.getByText("Filling", { exact: true }).waitFor();
-    const failed = page.locator('[data-state="failed"][data-task]');
-    await failed.getByText("the disk has 120 GB, the image needs 256 GB; nothing was written").waitFor();
-    const task = fleet.tasks.get("t-8");
-    if (task === undefined) throw new Error("the job has a task t-8");
-    ingot.emit({ type: "task", task: { ...task, state: "finishing", reason: "writing the boot entry" } });
-    await row.getByText("writing the boot entry").waitFor();
-    // Of another job: not of this page.
-    ingot.emit({ type: "task", task: { ...task, id: "t-x", jobId: "j-9", machineName: "elsewhere" } });
-    await screenshot("job");
-    await page.getByRole("radiogroup", { name: "Show" }).getByText("Failed").click();
-    await page.getByText("1 of 24 machines").waitFor();
-    await page.getByRole("button", { name: "Pause" }).click();
-    await page.getByText("Paused", { exact: true }).first().waitFor();
-    await page.getByRole("button", { name: "Cancel …" }).click();
-    await page.getByText("15 machines stop where they are").waitFor();
-    await page.getByRole("button", { name: "Cancel the job" }).click();
-    await page.locator('[data-job="j-1"][data-state="cancelled"]').waitFor();
-    expect(ingot.seen.map(({ method, path }) => `${method} ${path}`)).toEqual([
-      "POST /jobs/j-1/pause",
-      "POST /jobs/j-1/cancel",
-    ]);
-    expect(await page.getByText("elsewhere").count()).toBe(0);
-    expect(faults).toEqual([]);
-  });
-
-  test("jobs fit on a telephone", async () => {
-    const now = Date.now();
-    const fleet = makeFleet(now);
-    fleet.jobs.set("j-1", makeJob(now, {}));
-    for (const task of makeTasks(now)) fleet.tasks.set(task.id, task);
-    const { page, faults, screenshot } = await openConsole(fleet, {
-      route: "/jobs/j-1",
-      width: 390,
-      height: 844,
-      scheme: "light",
-    });
-    await page.locator("[data-task]").first().waitFor();
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
-    await screenshot("narrow-job");
     expect(faults).toEqual([]);
   });
 

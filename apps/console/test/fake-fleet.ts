@@ -383,13 +383,8 @@ function say(
   machineId: string,
   message: string,
 ): void {
-  const event: IngotEvent = {
-    id: fleet.events.length + 1,
-    at: before(nowMs, agoMs),
-    kind,
-    machine: machineId,
-    message,
-  };
+  const id = fleet.events.length + 1;
+  const event: IngotEvent = { id, at: before(nowMs, agoMs), kind, machine: machineId, message };
   fleet.events.push(event);
   const machine = fleet.machines.get(machineId);
   if (machine !== undefined) {

@@ -14,9 +14,10 @@ interface Part {
 /** One bar made of parts that add up to at most 1. */
 function Bar({ label, parts }: { readonly label: string; readonly parts: readonly Part[] }): ReactElement {
   return (
-    <span className="share-bar" role="img" aria-label={label}>
+    <span className="share-bar" title={label}>
+      <span className="visually-hidden">{label}</span>
       {parts.map(({ key, className, share, title }) => (
-        <i key={key} className={className} style={{ width: `${share * 100}%` }} title={title} />
+        <i key={key} className={className} style={{ width: `${share * 100}%` }} title={title} aria-hidden="true" />
       ))}
     </span>
   );
