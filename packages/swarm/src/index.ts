@@ -63,3 +63,8 @@ export {
   type TrackerServiceOptions,
 } from "./tracker-service.ts";
 export { createMulticastPlan, type MulticastPlan, type PieceRun, runsOf } from "./multicast/plan.ts";
+export type { SwarmClock } from "./node/clock.ts";
+export { ControlDoor } from "./node/control-socket.ts";
+export type { BulkDoor, SwarmNodeEvent, SwarmNodeOptions, SwarmNodeStats, TicketKey } from "./node/node-options.ts";
+export { SwarmNode } from "./node/swarm-node.ts";
+export { systemClock } from "./node/system-clock-socket.ts";

@@ -73,3 +73,36 @@ export const HAVE_DELAY_MS = 20;
 
 /** The same towards neighbours that have them already. */
 export const LAZY_HAVE_DELAY_MS = 250;
+
+/** Connections that the control door takes at a time, for all swarms. */
+export const MAX_DOOR_CONNECTIONS = 1024;
+
+/** Longest head of the request that opens a control connection, and of its answer. */
+export const MAX_UPGRADE_HEADER_BYTES = 4096;
+
+/** Time until a peer that could not be reached is dialled again, in milliseconds; it doubles, up to the longest. */
+export const MIN_DIAL_DELAY_MS = 500;
+export const MAX_DIAL_DELAY_MS = 30_000;
+
+/** Failed calls in a row after which a peer is dialled no more. */
+export const MAX_DIAL_FAILURES = 12;
+
+/** Time until the tracker is asked again when it did not answer, in milliseconds; it doubles, up to the longest. */
+export const MIN_TRACKER_DELAY_MS = 500;
+export const MAX_TRACKER_DELAY_MS = 15_000;
+
+/** A call to the tracker that takes longer is given up, in milliseconds. */
+export const TRACKER_TIMEOUT_MS = 10_000;
+
+/** A peer without any neighbour joins again after so long, in milliseconds: the tracker may know others by now. */
+export const ALONE_MS = 10_000;
+
+/** Bans that one report tells of. */
+export const MAX_BANS_PER_REPORT = 64;
+
+/** How often a node looks at what time has brought, in milliseconds. */
+export const TICK_MS = 250;
+
+/** Offers of a neighbour from which nothing came are declined for so long, in milliseconds; it doubles with each failure, up to the longest. */
+export const MIN_DECLINE_MS = 200;
+export const MAX_DECLINE_MS = 5000;

@@ -1,0 +1,123 @@
+import type { PieceSet } from "../piece-set.ts";
+import { type AddressPair, AddressPairs } from "./address-pairs.ts";
+import type { Hello, Message } from "./frames.ts";
+import type { HaveLog } from "./have-log.ts";
+import type { Link } from "./link-socket.ts";
+
+/** What a neighbour is made of. */
+export interface NeighbourOptions {
+  readonly id: number;
+  readonly link: Link;
+  readonly hello: Hello;
+  /** Own addresses to connect from. */
+  readonly localAddresses: readonly string[];
+  readonly haveLog: HaveLog;
+}
+
+/** One connected peer: what it was told and offered, and what it is sent. */
+export class Neighbour {
+  /** Its number in `Peer`. */
+  readonly id: number;
+  readonly link: Link;
+  readonly instance: number;
+  readonly isOrigin: boolean;
+  /** What it holds; `Peer` keeps it up to date. */
+  readonly held: PieceSet;
+  /** Offers that it has not answered. */
+  offers = 0;
+  /** Its offers are declined until then, in milliseconds. */
+  declinedUntil = 0;
+  /** It was told that its offers are of no use, and has not been told otherwise. */
+  isKeptWaiting = false;
+  /** When it was last asked for a sign of life. */
+  pingedAt = 0;
+  readonly #bulkPort: number;
+  readonly #pairs: AddressPairs;
+  readonly #haveLog: HaveLog;
+  /** Place in the log of pieces up to which it was told. */
+  #told: number;
+  /** Pieces that it asked for and is being sent, since when. */
+  readonly #uploads = new Map<number, number>();
+  /** Uploads that have ended before the request for them was read: the bulk door is another thread. */
+  readonly #endedEarly = new Set<number>();
+
+  constructor({ id, link, hello, localAddresses, haveLog }: NeighbourOptions) {
+    this.id = id;
+    this.link = link;
+    this.instance = hello.instance;
+    this.isOrigin = hello.isOrigin;
+    this.held = hello.held;
+    this.#bulkPort = hello.bulkPort;
+    this.#pairs = new AddressPairs(localAddresses, [link.host, ...hello.hosts]);
+    this.#haveLog = haveLog;
+    this.#told = haveLog.end;
+  }
+
+  get fingerprint(): string {
+    return this.link.fingerprint;
+  }
+
+  /** Whether it has not been told of everything. */
+  get isBehind(): boolean {
+    return this.#told < this.#haveLog.end;
+  }
+
+  /** Whether it has not been told of something that it lacks. */
+  get lacksNews(): boolean {
+    return this.#haveLog.hasNews(this.#told, (piece) => !this.held.has(piece));
+  }
+
+  /** Sends a message, after what it does not know of yet: what follows may be about that. */
+  say(message: Message): void {
+    this.tell();
+    this.link.send(message);
+  }
+
+  /** Tells of the pieces that it was not told of. */
+  tell(): void {
+    if (!this.isBehind) return;
+    for (const frame of this.#haveLog.framesFrom(this.#told)) this.link.sendFrame(frame);
+    this.#told = this.#haveLog.end;
+    this.isKeptWaiting = false;
+  }
+
+  /** Where to fetch the next piece from; and the way there, to say when it leads nowhere. */
+  bulkAddress(): {
+    readonly address: { host: string; port: number; fingerprint: string; localAddress?: string };
+    readonly pair: AddressPair;
+  } {
+    const pair = this.#pairs.next();
+    const { host, localAddress } = pair;
+    const address = { host, port: this.#bulkPort, fingerprint: this.fingerprint };
+    return { address: localAddress === undefined ? address : { ...address, localAddress }, pair };
+  }
+
+  wayFailed(pair: AddressPair): void {
+    this.#pairs.failed(pair);
+  }
+
+  /** It has asked for a piece. Returns whether it has been sent already. */
+  uploadBegins(piece: number, now: number): boolean {
+    const isOver = this.#endedEarly.has(piece);
+    this.#endedEarly.clear();
+    if (!isOver) this.#uploads.set(piece, now);
+    return isOver;
+  }
+
+  /** The upload of a piece has ended, or it does not want it any more. Returns whether one was under way. */
+  uploadEnds(piece: number): boolean {
+    return this.#uploads.delete(piece);
+  }
+
+  /** As `uploadEnds`, from the bulk door, which may be ahead of the request. */
+  uploadEnded(piece: number): boolean {
+    if (this.uploadEnds(piece)) return true;
+    if (this.#endedEarly.size < this.offers) this.#endedEarly.add(piece);
+    return false;
+  }
+
+  /** Uploads that began before `time`. */
+  uploadsSince(time: number): number[] {
+    return [...this.#uploads].filter(([, since]) => since < time).map(([piece]) => piece);
+  }
+}
