@@ -222,7 +222,7 @@ export {
 } from "./agent-multicast.ts";
 export { type BootReport, bootReportSchema } from "./report.ts";
 export { type Session, type SessionFlow, sessionSchema } from "./session.ts";
-export { decodeSparse, encodeSparse, type SparseImage, type SparseRange } from "./sparse.ts";
+export { decodeSparse, encodeSparse, type SparseDontCare, type SparseImage, type SparseRange } from "./sparse.ts";
 export {
   type PatchSettings,
   patchSettingsSchema,

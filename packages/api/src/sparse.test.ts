@@ -2,14 +2,14 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { UploadError, type UploadErrorCode } from "./errors.ts";
 import { MAX_RECORD_BYTES } from "./limits.ts";
-import { decodeSparse, encodeSparse, type SparseRange } from "./sparse.ts";
+import { decodeSparse, encodeSparse, type SparseDontCare, type SparseRange } from "./sparse.ts";
 
 /** An image of 2048 bytes with one sector of 0xAA at 512. */
 const literal: Uint8Array = Uint8Array.from(
   Buffer.from(
     [
       "494e474f5453500a", // "INGOTSP\n"
-      "00000001", // version
+      "00000002", // version
       "00000000", // reserved
       "0000000000000800", // sizeBytes 2048
       "0000000000000200", // record: offset 512
@@ -24,7 +24,9 @@ const literal: Uint8Array = Uint8Array.from(
   ),
 );
 
-async function* ranges(...list: readonly SparseRange[]): AsyncGenerator<SparseRange> {
+type AnyRange = SparseRange | SparseDontCare;
+
+async function* ranges(...list: readonly AnyRange[]): AsyncGenerator<AnyRange> {
   yield* list;
 }
 
@@ -39,7 +41,7 @@ async function collect(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
 async function readWhole(body: Uint8Array, pieceBytes = 7): Promise<{ sizeBytes: number; content: Uint8Array }> {
   const image = await decodeSparse(pieces(body, pieceBytes));
   const content = new Uint8Array(image.sizeBytes);
-  for await (const range of image.data) content.set(range.bytes, range.offset);
+  for await (const range of image.data) if ("bytes" in range) content.set(range.bytes, range.offset);
   return { sizeBytes: image.sizeBytes, content };
 }
 
@@ -82,13 +84,13 @@ test("a range larger than a record is cut into records", async () => {
   const body = await collect(encodeSparse({ sizeBytes: bytes.length, data: ranges({ offset: 0, bytes }) }));
   const image = await decodeSparse(pieces(body, 100_000));
   const lengths: number[] = [];
-  for await (const range of image.data) lengths.push(range.bytes.length);
+  for await (const range of image.data) lengths.push("bytes" in range ? range.bytes.length : 0);
   expect(lengths).toEqual([MAX_RECORD_BYTES, MAX_RECORD_BYTES, 512]);
 });
 
 test.each<[string, Uint8Array, UploadErrorCode]>([
   ["another file", patched(0, 0x7f, 0x45), "badMagic"],
-  ["a later version", patched(11, 2), "unsupportedVersion"],
+  ["a later version", patched(11, 3), "unsupportedVersion"],
   ["a reserved field that is set", patched(15, 1), "unsupportedVersion"],
   ["a size of nothing", patched(22, 0), "badSize"],
   ["a size between sectors", patched(23, 1), "badSize"],
@@ -116,5 +118,47 @@ test("a stream cut anywhere is truncated, never a smaller image", async () => {
     await expect(readWhole(body.subarray(0, length), 64)).rejects.toSatisfy(
       (error) => error instanceof UploadError && error.code === "truncated",
     );
+  }
+});
+
+test("a range that nobody needs travels as its length", async () => {
+  const sizeBytes = 2 ** 40;
+  const list: AnyRange[] = [
+    { offset: 0, dontCareLength: 512 },
+    { offset: 512, bytes: new Uint8Array(512).fill(7) },
+    { offset: 4096, dontCareLength: sizeBytes - 4096 },
+  ];
+  const body = await collect(encodeSparse({ sizeBytes, data: ranges(...list) }));
+  expect(body.length).toBe(24 + 20 + (12 + 512) + 20 + 28);
+  const image = await decodeSparse(pieces(body, 100));
+  expect(await Array.fromAsync(image.data, (range) => ({ ...range }))).toEqual(list);
+});
+
+test("an upload of version 1 is read, and has no don't-care records", async () => {
+  expect((await readWhole(patched(11, 1))).sizeBytes).toBe(2048);
+  const body = await collect(encodeSparse({ sizeBytes: 4096, data: ranges({ offset: 512, dontCareLength: 512 }) }));
+  body[11] = 1;
+  await expect(readWhole(body)).rejects.toMatchObject({ code: "badRecord" });
+});
+
+test("a don't-care record is as careful with its range as any other", async () => {
+  for (const [offset, dontCareLength] of [
+    [0, 0],
+    [0, 8192],
+    [1, 512],
+    [0, 513],
+  ] as const) {
+    const data = ranges({ offset, dontCareLength });
+    await expect(collect(encodeSparse({ sizeBytes: 4096, data }))).rejects.toMatchObject({ code: "badRecord" });
+  }
+  const body = await collect(encodeSparse({ sizeBytes: 4096, data: ranges({ offset: 0, dontCareLength: 4096 }) }));
+  for (const [at, value] of [
+    [24 + 7, 2],
+    [24 + 18, 0x20],
+    [24 + 19, 1],
+  ] as const) {
+    await expect(readWhole(Uint8Array.from(body, (byte, i) => (i === at ? value : byte)))).rejects.toMatchObject({
+      code: "badRecord",
+    });
   }
 });

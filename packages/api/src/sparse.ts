@@ -2,7 +2,12 @@ import { UploadError } from "./errors.ts";
 import { MAX_IMAGE_BYTES, MAX_RECORD_BYTES, SECTOR_BYTES } from "./limits.ts";
 
 const magic = Uint8Array.of(0x49, 0x4e, 0x47, 0x4f, 0x54, 0x53, 0x50, 0x0a); // "INGOTSP\n"
-const formatVersion = 1;
+const formatVersion = 2;
+/** Without don't-care records; still read. */
+const firstFormatVersion = 1;
+/** In the place of a record's length: the record says that nobody needs the range. */
+const dontCareMark = 0xffff_ffff;
+const dontCareLengthBytes = 8;
 const headerBytes = 24;
 const recordHeaderBytes = 12;
 const endCountBytes = 16;
@@ -15,20 +20,29 @@ export interface SparseRange {
   readonly bytes: Uint8Array;
 }
 
-/** A disk image as the ranges that hold data; what lies between them is zeros. */
+/** A range of an image whose content nobody needs, free space of a file system for instance. */
+export interface SparseDontCare {
+  /** Position in the image, in bytes; a multiple of 512. */
+  readonly offset: number;
+  /** Bytes, a multiple of 512, at least one. */
+  readonly dontCareLength: number;
+}
+
+/** A disk image as the ranges that hold data, or that nobody needs; what lies between them is zeros. */
 export interface SparseImage {
   /** A multiple of 512, more than 0. */
   readonly sizeBytes: number;
   /** Ascending, not overlapping. Can be read once. */
-  readonly data: AsyncIterable<SparseRange>;
+  readonly data: AsyncIterable<SparseRange | SparseDontCare>;
 }
 
 /**
  * Writes an image in the sparse upload format (docs/formats/upload.md).
  *
  * ```
- * header:  magic "INGOTSP\n" (8) | version u32 = 1 | reserved u32 = 0 | sizeBytes u64
+ * header:  magic "INGOTSP\n" (8) | version u32 = 2 | reserved u32 = 0 | sizeBytes u64
  * record:  offset u64 | length u32, 1..1 MiB | bytes          (any number, ascending)
+ *      or  offset u64 | 2^32 - 1 u32 | length u64             (nobody needs the range)
  * end:     offset u64 = sizeBytes | length u32 = 0 | recordCount u64 | dataBytes u64
  * ```
  *
@@ -44,6 +58,15 @@ export async function* encodeSparse(image: SparseImage): AsyncGenerator<Uint8Arr
   let recordCount = 0;
   let dataBytes = 0;
   for await (const range of image.data) {
+    if ("dontCareLength" in range) {
+      const problem = problemOfDontCare(range.offset, range.dontCareLength, end, image.sizeBytes);
+      if (problem !== undefined) throw new UploadError("badRecord", position, problem);
+      yield encodeDontCare(range);
+      end = range.offset + range.dontCareLength;
+      position += recordHeaderBytes + dontCareLengthBytes;
+      recordCount += 1;
+      continue;
+    }
     for (let at = 0; at < range.bytes.length; at += MAX_RECORD_BYTES) {
       const bytes = range.bytes.subarray(at, at + MAX_RECORD_BYTES);
       const offset = range.offset + at;
@@ -72,16 +95,21 @@ export async function decodeSparse(body: AsyncIterable<Uint8Array>): Promise<Spa
   if (!magic.every((byte, index) => header[index] === byte)) {
     throw new UploadError("badMagic", 0, "this is not a sparse upload: it does not begin with INGOTSP");
   }
-  if (view.getUint32(8) !== formatVersion || view.getUint32(12) !== 0) {
-    throw new UploadError("unsupportedVersion", 8, `format version ${view.getUint32(8)}, expected ${formatVersion}`);
+  const version = view.getUint32(8);
+  if ((version !== formatVersion && version !== firstFormatVersion) || view.getUint32(12) !== 0) {
+    throw new UploadError("unsupportedVersion", 8, `format version ${version}, expected 1 or ${formatVersion}`);
   }
   const sizeBytes = Number(view.getBigUint64(16));
   const problem = problemOfSize(sizeBytes);
   if (problem !== undefined) throw new UploadError("badSize", 16, problem);
-  return { sizeBytes, data: decodeRecords(input, sizeBytes) };
+  return { sizeBytes, data: decodeRecords(input, sizeBytes, version !== firstFormatVersion) };
 }
 
-async function* decodeRecords(input: PieceReader, sizeBytes: number): AsyncGenerator<SparseRange, void, undefined> {
+async function* decodeRecords(
+  input: PieceReader,
+  sizeBytes: number,
+  mayHaveDontCare: boolean,
+): AsyncGenerator<SparseRange | SparseDontCare, void, undefined> {
   let end = 0;
   let recordCount = 0;
   let dataBytes = 0;
@@ -91,6 +119,17 @@ async function* decodeRecords(input: PieceReader, sizeBytes: number): AsyncGener
     const offset = Number(view.getBigUint64(0));
     const length = view.getUint32(8);
     if (length === 0 && offset === sizeBytes) break;
+    if (length === dontCareMark && mayHaveDontCare) {
+      const dontCareLength = Number(
+        viewOf(await input.read(dontCareLengthBytes, "a don't-care record")).getBigUint64(0),
+      );
+      const wrong = problemOfDontCare(offset, dontCareLength, end, sizeBytes);
+      if (wrong !== undefined) throw new UploadError("badRecord", position, wrong);
+      yield { offset, dontCareLength };
+      end = offset + dontCareLength;
+      recordCount += 1;
+      continue;
+    }
     const problem = problemOfRecord(offset, length, end, sizeBytes);
     if (problem !== undefined) throw new UploadError("badRecord", position, problem);
     yield { offset, bytes: await input.read(length, `the ${length} bytes for offset ${offset}`) };
@@ -130,6 +169,24 @@ function problemOfRecord(offset: number, length: number, end: number, sizeBytes:
   if (offset + length > sizeBytes)
     return `a record from ${offset} to ${offset + length}, but the image has ${sizeBytes} bytes`;
   return undefined;
+}
+
+function problemOfDontCare(offset: number, length: number, end: number, sizeBytes: number): string | undefined {
+  if (offset % SECTOR_BYTES !== 0 || length % SECTOR_BYTES !== 0 || length === 0) {
+    return `a don't-care record with offset ${offset} and length ${length}, expected multiples of ${SECTOR_BYTES}`;
+  }
+  if (offset < end) return `a don't-care record at offset ${offset}, expected at least ${end}`;
+  if (offset + length > sizeBytes) {
+    return `a don't-care record from ${offset} to ${offset + length}, but the image has ${sizeBytes} bytes`;
+  }
+  return undefined;
+}
+
+function encodeDontCare({ offset, dontCareLength }: SparseDontCare): Uint8Array {
+  const bytes = new Uint8Array(recordHeaderBytes + dontCareLengthBytes);
+  bytes.set(encodeRecordHeader(offset, dontCareMark));
+  viewOf(bytes).setBigUint64(recordHeaderBytes, BigInt(dontCareLength));
+  return bytes;
 }
 
 function encodeHeader(sizeBytes: number): Uint8Array {

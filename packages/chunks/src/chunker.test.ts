@@ -14,7 +14,7 @@ const BLOCK = 4 * KIB;
 type Line = readonly [kind: string, offset: number, length: number, digest?: string];
 
 function lineOf(cut: Cut): Line {
-  if (cut.kind === "zero") return ["zero", cut.offset, cut.length];
+  if (cut.kind !== "chunk") return [cut.kind, cut.offset, cut.length];
   return ["chunk", cut.offset, cut.bytes.length, sha256(cut.bytes)];
 }
 

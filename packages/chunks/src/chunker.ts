@@ -23,10 +23,10 @@ export type Cut =
       /** The plain bytes; they belong to the receiver, in an ArrayBuffer of their own. */
       readonly bytes: Uint8Array<ArrayBuffer>;
     }
-  | { readonly kind: "zero"; readonly offset: number; readonly length: number };
+  | { readonly kind: "zero" | "dontCare"; readonly offset: number; readonly length: number };
 
 /**
- * Cuts an image into content-defined chunks at 4 KiB boundaries, and zero extents.
+ * Cuts an image into content-defined chunks at 4 KiB boundaries, zero extents, and don't-care extents.
  * Feed ranges in ascending order with `push`; what is not given is zeros. The cuts depend on the content only,
  * not on how it was sliced. The algorithm is a stored-format decision: `docs/formats/pack.md`.
  */
@@ -76,6 +76,36 @@ export class Chunker {
     }
     this.#skipTo(offset);
     this.#take(bytes);
+    return this.#drain();
+  }
+
+  /**
+   * Nobody needs the content of a range: what is whole blocks of it becomes an extent of its own, when there is enough of
+   * that, and else zeros. Order and errors as `push`.
+   */
+  skipDontCare(offset: number, length: number): readonly Cut[] {
+    if (
+      !Number.isSafeInteger(offset) ||
+      offset < this.#position ||
+      !(length >= 0) ||
+      offset + length > this.sizeBytes
+    ) {
+      throw new ChunkError(
+        "invalid-source",
+        `don't-care range at ${offset}: ${length} bytes, expected to lie between ${this.#position} and ${this.sizeBytes}`,
+      );
+    }
+    const start = Math.ceil(offset / BLOCK_BYTES) * BLOCK_BYTES;
+    const reach = offset + length;
+    const end = reach === this.sizeBytes ? reach : Math.floor(reach / BLOCK_BYTES) * BLOCK_BYTES;
+    if (end - start < MIN_ZERO_RUN_BYTES) return [];
+    this.#skipTo(start);
+    if (this.#blocks > 0) this.#cutChunk(this.#blocks * BLOCK_BYTES);
+    this.#cutZeros(this.#zeroBlocks * BLOCK_BYTES);
+    this.#zeroBlocks = 0;
+    this.#out.push({ kind: "dontCare", offset: start, length: end - start });
+    this.#start = end;
+    this.#position = end;
     return this.#drain();
   }
 

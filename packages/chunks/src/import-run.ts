@@ -37,7 +37,9 @@ export async function readImage(source: ImageSource, sink: ChunkSink, options: I
   const take = async (cuts: readonly Cut[]): Promise<void> => {
     for (const cut of cuts) {
       const length = cut.kind === "chunk" ? cut.bytes.length : cut.length;
-      extents.push({ kind: cut.kind, offset: cut.offset, length });
+      const before = extents.at(-1);
+      if (cut.kind === "dontCare" && before?.kind === "dontCare") before.length += length;
+      else extents.push({ kind: cut.kind, offset: cut.offset, length });
       if (extents.length > MAX_EXTENTS) {
         throw new ChunkError("too-large", `image: more than ${MAX_EXTENTS} extents`);
       }
@@ -49,7 +51,13 @@ export async function readImage(source: ImageSource, sink: ChunkSink, options: I
     onProgress?.({ doneBytes, sizeBytes, newChunkCount: sink.newChunkCount, newPackBytes: sink.newPackBytes });
   };
   throwIfAborted(signal, "the import");
-  for await (const { offset, bytes } of abortable(source.data, signal)) {
+  for await (const range of abortable(source.data, signal)) {
+    if ("dontCareLength" in range) {
+      await take(chunker.skipDontCare(range.offset, range.dontCareLength));
+      report(range.offset + range.dontCareLength);
+      continue;
+    }
+    const { offset, bytes } = range;
     for (let at = 0; at < bytes.length; at += MAX_CHUNK_BYTES) {
       const slice = bytes.subarray(at, at + MAX_CHUNK_BYTES);
       await take(chunker.push(offset + at, slice));
@@ -68,7 +76,8 @@ export async function readImage(source: ImageSource, sink: ChunkSink, options: I
     partitions: parsePartitionTable(head),
     extents: extents.map((draft, i) => finishExtent(draft, digests.get(i))),
   };
-  const dataBytes = extents.reduce((sum, { kind, length }) => sum + (kind === "chunk" ? length : 0), 0);
+  const bytesOf = (wanted: Extent["kind"]): number =>
+    extents.reduce((sum, { kind, length }) => sum + (kind === wanted ? length : 0), 0);
   const { newChunkCount, newPackBytes } = sink;
   return {
     manifest,
@@ -77,20 +86,21 @@ export async function readImage(source: ImageSource, sink: ChunkSink, options: I
       chunkCount: digests.size,
       newChunkCount,
       newPackBytes,
-      dataBytes,
-      zeroBytes: sizeBytes - dataBytes,
+      dataBytes: bytesOf("chunk"),
+      zeroBytes: bytesOf("zero"),
+      dontCareBytes: bytesOf("dontCare"),
     },
   };
 }
 
 interface ExtentDraft {
-  readonly kind: "chunk" | "zero";
+  readonly kind: Extent["kind"];
   readonly offset: number;
-  readonly length: number;
+  length: number;
 }
 
 function finishExtent({ kind, offset, length }: ExtentDraft, digest: Digest | undefined): Extent {
-  if (kind === "zero") return { kind, offset, length };
+  if (kind !== "chunk") return { kind, offset, length };
   if (digest === undefined) throw new Error(`the sink has no digest for the chunk at ${offset}`);
   return { kind, offset, length, digest };
 }

@@ -23,6 +23,7 @@ export type {
   ChunkReader,
   DamagedFile,
   DamagedPack,
+  DontCareRange,
   ImageImporter,
   ImagePruner,
   ImageRange,

@@ -43,12 +43,19 @@ export interface ImageRange {
   readonly bytes: Uint8Array;
 }
 
+/** A range of an image whose content nobody needs: free space of a file system. */
+export interface DontCareRange {
+  readonly offset: number;
+  /** Bytes. Less than 64 KiB of it on the 4 KiB grid is imported as zeros; ranges that touch SHOULD be given as one. */
+  readonly dontCareLength: number;
+}
+
 /** An image to import. What `data` leaves out is zeros. */
 export interface ImageSource {
   /** A positive multiple of 512. */
   readonly sizeBytes: number;
   /** Ranges in ascending order, not overlapping, inside the image; any size, 1 MiB is good. */
-  readonly data: AsyncIterable<ImageRange>;
+  readonly data: AsyncIterable<ImageRange | DontCareRange>;
 }
 
 /** How far an import is. */
@@ -82,6 +89,8 @@ export interface ImportResult {
   readonly dataBytes: number;
   /** Bytes in zero extents. */
   readonly zeroBytes: number;
+  /** Bytes in don't-care extents. */
+  readonly dontCareBytes: number;
 }
 
 /** Takes images in. */

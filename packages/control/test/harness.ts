@@ -38,7 +38,7 @@ export class MemoryLibrary implements ImageLibrary {
 
   async importImage(source: ImageSource): Promise<ImportResult> {
     const content = new Uint8Array(source.sizeBytes);
-    for await (const { offset, bytes } of source.data) content.set(bytes, offset);
+    for await (const range of source.data) if ("bytes" in range) content.set(range.bytes, range.offset);
     if (this.failure !== undefined) {
       const { failure } = this;
       this.failure = undefined;
@@ -67,6 +67,7 @@ export class MemoryLibrary implements ImageLibrary {
       newPackBytes: 1,
       dataBytes: content.length,
       zeroBytes: 0,
+      dontCareBytes: 0,
     };
   }
 
