@@ -21,9 +21,10 @@ function refusalOf(run: () => unknown): string {
 
 describe("options of serve", () => {
   test("without any option the server stays on loopback and answers no DHCP", () => {
-    const { iscsiWorkers, ...config } = parseServeConfig({});
+    const { iscsiWorkers, seedThreads, ...config } = parseServeConfig({});
     // By the number of cores.
     expect([1, 2, 3, 4]).toContain(iscsiWorkers);
+    expect(seedThreads).toBe(iscsiWorkers);
     expect(config).toEqual({
       dhcp: "off",
       dhcpRelayed: [],

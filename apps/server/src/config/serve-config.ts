@@ -50,6 +50,8 @@ export interface ServeConfig {
   readonly agents?: Endpoint;
   /** TCP port where the swarm's members reach the server as a seed; the next one carries the image's bytes. */
   readonly swarmPort: number;
+  /** Threads that send images to swarms. Default: as many as `iscsiWorkers` has by default. */
+  readonly seedThreads: number;
   /** Bytes a second that the server gives to swarms and by multicast, all jobs together; absent: as fast as it goes. */
   readonly seedRate?: number;
   /** Bits a second, headers included, of a multicast of an image; absent: four fifths of what the boot interface's link does. */
@@ -62,8 +64,8 @@ export interface ServeConfig {
   readonly logLevel: "debug" | "info" | "warn" | "error";
 }
 
-/** More threads than this have not been tried. */
-const MAX_ISCSI_WORKERS = 16;
+/** More threads of one kind than this have not been tried. */
+const MAX_THREADS = 16;
 
 /** Names of the options as flags (`--dhcp-range`), in the file (`dhcp-range`) and, upper-cased, in `INGOT_DHCP_RANGE`. */
 export const SERVE_OPTION_NAMES = [
@@ -81,6 +83,7 @@ export const SERVE_OPTION_NAMES = [
   "iscsi-workers",
   "agents",
   "swarm-port",
+  "seed-threads",
   "seed-rate",
   "multicast-rate",
   "tftp",
@@ -113,10 +116,10 @@ const port = z.string().transform((text, context): number => {
 
 const workers = z.string().transform((text, context): number => {
   const value = Number(text);
-  if (/^[0-9]{1,2}$/.test(text) && value >= 1 && value <= MAX_ISCSI_WORKERS) return value;
+  if (/^[0-9]{1,2}$/.test(text) && value >= 1 && value <= MAX_THREADS) return value;
   context.addIssue({
     code: "custom",
-    message: `got ${JSON.stringify(text)}, expected a number from 1 to ${MAX_ISCSI_WORKERS}`,
+    message: `got ${JSON.stringify(text)}, expected a number from 1 to ${MAX_THREADS}`,
   });
   return z.NEVER;
 });
@@ -194,6 +197,7 @@ const schema = z.strictObject({
   "iscsi-workers": workers.optional(),
   agents: endpoint.optional(),
   "swarm-port": port.default(8473),
+  "seed-threads": workers.optional(),
   "seed-rate": bitRate.optional(),
   "multicast-rate": z.union([z.literal("off"), bitRate]).optional(),
   tftp: z.enum(["on", "off"]).optional(),
@@ -227,6 +231,8 @@ export function parseServeConfig(raw: RawServeOptions): ServeConfig {
   if (solicitations === "on" && o.interface === undefined)
     faults.push("--answer-router-solicitations on needs --interface");
   if (faults.length > 0) throw invalid(faults);
+  // One core stays with the main thread: control plane, chunk store, and everything else on the network.
+  const usualThreads = Math.min(Math.max(availableParallelism() - 1, 1), 4);
   return {
     dhcp: o.dhcp,
     dns: o.dns ?? [],
@@ -235,9 +241,9 @@ export function parseServeConfig(raw: RawServeOptions): ServeConfig {
     http: o.http,
     httpNames: o["http-names"],
     bootPort: o["boot-port"],
-    // One core stays with the main thread: control plane, chunk store, and everything else on the network.
-    iscsiWorkers: o["iscsi-workers"] ?? Math.min(Math.max(availableParallelism() - 1, 1), 4),
+    iscsiWorkers: o["iscsi-workers"] ?? usualThreads,
     swarmPort: o["swarm-port"],
+    seedThreads: o["seed-threads"] ?? usualThreads,
     tftp: o.tftp === undefined ? o.interface !== undefined : o.tftp === "on",
     user: o.user,
     logLevel: o["log-level"],

@@ -147,6 +147,7 @@ function imageLibrary({ store, replicas, traces, keys }: LibraryParts): ImageLib
       return result;
     },
     readManifest: (id) => store.readManifest(id),
+    readSignature: (id) => store.readSignature(id),
     listManifests: () => store.listManifests(),
     verify: (options) => store.verify({ ...options, publicKey: keys.signing.publicKey }),
     async prune(live) {

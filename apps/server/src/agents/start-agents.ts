@@ -1,0 +1,107 @@
+import { createPrivateKey, createPublicKey, randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { createAgentApp, type SwarmDoor } from "@ingot/control";
+import { ControlDoor, signTicket, TrackerService, TransferEngine } from "@ingot/swarm";
+import { ready, type ServiceContext } from "../serve/service-context.ts";
+import { listenForAgents } from "./agent-listener.ts";
+import { MulticastSessions } from "./multicast-sessions.ts";
+import { Seeds } from "./seeds.ts";
+import { signingKeyPath } from "./server-keys.ts";
+
+/** The agents' way to the server, when none is configured and there is a boot interface. */
+const AGENT_PORT = 8472;
+
+/** How often the tracker looks for members that have gone silent. */
+const SWEEP_MS = 5000;
+
+/** Uploads at a time over all swarms; beyond, a peer is told to come again. */
+const MAX_UPLOADS = 64;
+
+/** Compressed chunks need no cache of ours: they stand in packs, and those in the page cache. */
+const CACHE_BYTES = 0;
+
+/**
+ * Opens the doors for agents: one for what they say to the server, two for what they fetch from it as from any member of a swarm. Without an
+ * interface or `--agents` there are none.
+ */
+export async function startAgents(context: ServiceContext): Promise<void> {
+  const { config, bootInterface, library, board, log, opened } = context;
+  const door = config.agents ?? (bootInterface && { address: bootInterface.network.address, port: AGENT_PORT });
+  if (door === undefined) {
+    board.off("agents", "no boot interface; --agents ADDRESS:PORT opens a door for them");
+    return;
+  }
+  const { identity, signing } = library.keys;
+  const { address } = door;
+  const onError = (error: unknown): void => log.error({ err: error }, "agents");
+  const privateKey = createPrivateKey(readFileSync(signingKeyPath(context.paths.keys)));
+  const random = (): number => Math.random();
+  const tracker = new TrackerService({
+    random,
+    now: () => Date.now(),
+    signTicket: (ticket) => signTicket(ticket, privateKey),
+    onEvent: (event) => log.debug(event, "swarm"),
+  });
+  const sweeping = setInterval(() => tracker.sweep(), SWEEP_MS);
+  opened.defer(() => clearInterval(sweeping));
+  const port = config.swarmPort;
+  const engine = await TransferEngine.start({
+    threads: config.seedThreads,
+    identity,
+    listen: { address, port: port === 0 ? 0 : port + 1 },
+    maxUploads: MAX_UPLOADS,
+    uploadBytesPerSecond: config.seedRate,
+    cacheBytes: CACHE_BYTES,
+  });
+  opened.defer(() => engine.close());
+  const control = await ControlDoor.start({ identity, address, port });
+  opened.defer(() => control.close());
+  const seeds = new Seeds({
+    store: library.store,
+    identity,
+    ticketKey: createPublicKey(privateKey),
+    tracker,
+    engine,
+    door: control,
+    address,
+    random,
+    onError,
+  });
+  opened.defer(() => seeds.close());
+  const sessions = new MulticastSessions({
+    nowMs: () => Date.now(),
+    setTimer(delayMs, callback) {
+      const timer = setTimeout(callback, delayMs);
+      return () => clearTimeout(timer);
+    },
+    randomBytes: (count) => randomBytes(count),
+    rate: undefined,
+    send: () => {
+      throw new Error("no multicast");
+    },
+    onError,
+  });
+  opened.defer(() => sessions.close());
+  const swarms: SwarmDoor = {
+    async join(manifestId, member, request) {
+      await seeds.ensure(manifestId);
+      return tracker.join(manifestId, member, request);
+    },
+    report: (manifestId, member, request) => tracker.report(manifestId, member, request),
+    leave: (manifestId, fingerprint) => tracker.leave(manifestId, fingerprint),
+    multicast: (manifestId, _member, request) => sessions.join(manifestId, request),
+  };
+  const app = createAgentApp(library.control, { signingKey: signing.publicKey, swarms });
+  const listener = await listenForAgents({
+    ...door,
+    identity,
+    handle: (request, peer) => app.fetch(request, { fingerprint: peer.fingerprint, peerAddress: peer.address }),
+    onError,
+  });
+  opened.defer(() => listener.close());
+  const detail = `TLS, key ${identity.fingerprint}; seed on ports ${control.port} and ${engine.port}`;
+  ready(context, "agents", { address, port: listener.port }, detail, () => {
+    const { active } = seeds;
+    return active.length === 0 ? detail : `${detail}; in ${active.length} ${active.length === 1 ? "swarm" : "swarms"}`;
+  });
+}
