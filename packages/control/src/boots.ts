@@ -1,4 +1,6 @@
 import {
+  type AgentPlan,
+  type BootPlan,
   type BootReport,
   formatImageReference,
   type Image,
@@ -81,6 +83,8 @@ export interface BootsDeps<Device extends OpenDisk> {
   readonly disks: Disks<Device>;
   readonly tracker: BootTracker;
   readonly network: BootNetwork;
+  /** The plan that a machine's task asks for; `undefined` where it has none to do. */
+  readonly planOf: (machineId: string) => AgentPlan | undefined;
   /** Called when a machine said that it is up. */
   readonly onUp: (machineId: string) => void;
 }
@@ -183,7 +187,7 @@ export class Boots<Device extends OpenDisk> {
   async #scriptOf(record: MachineRecord, request: ScriptRequest): Promise<string> {
     const { mac, failed } = request;
     const { id, name } = record.row;
-    const { plan } = effectiveOf(record, this.#deps.settings.current);
+    const plan = await this.#planOfNextBoot(record);
     if (failed) {
       const what = isAgentPlan(plan) ? "start the agent's system" : "boot its disk";
       this.recordFailure(id, `it could not ${what}; the reason stands on its screen`);
@@ -207,6 +211,16 @@ export class Boots<Device extends OpenDisk> {
       return agentScript({ mac, machineName: name, plan, server, agents });
     }
     return plan === "local" ? localScript({ machineName: name }) : this.#menuScript(record, mac);
+  }
+
+  /** What a task asks for goes first; then, once, what a task left behind; then what is set. */
+  async #planOfNextBoot(record: MachineRecord): Promise<BootPlan> {
+    const { id, next_plan } = record.row;
+    const asked = this.#deps.planOf(id);
+    if (next_plan !== null) {
+      await this.#deps.db.updateTable("machines").set({ next_plan: null }).where("id", "=", id).execute();
+    }
+    return asked ?? (next_plan as BootPlan | null) ?? effectiveOf(record, this.#deps.settings.current).plan;
   }
 
   #disklessScript(record: MachineRecord, request: ScriptRequest, bootId: number, version: ResolvedVersion): string {

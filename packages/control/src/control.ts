@@ -1,4 +1,7 @@
 import type { PatchSettings, ServiceStatus, Settings, Status } from "@ingot/api";
+import { AgentImages } from "./agents/agent-images.ts";
+import { AgentTokens } from "./agents/agent-tokens.ts";
+import { Agents } from "./agents/agents.ts";
 import { BootTracker } from "./boot-tracker.ts";
 import { Boots, type BootNetwork } from "./boots.ts";
 import { type Clock, timeText } from "./clock.ts";
@@ -11,6 +14,10 @@ import type { ImageLibrary } from "./image-library.ts";
 import { requireImage } from "./image-references.ts";
 import { ImageRegistry } from "./image-registry.ts";
 import { Inventory } from "./inventory.ts";
+import { localMinuteOfDay } from "./jobs/change-window.ts";
+import { JobDesk } from "./jobs/job-desk.ts";
+import { DEFAULT_SLOTS, Jobs, type JobsDeps } from "./jobs/jobs.ts";
+import type { SlotLimits } from "./jobs/schedule.ts";
 import { LiveHub } from "./live-hub.ts";
 import { LiveUpdates } from "./live-updates.ts";
 import { MachineIndex } from "./machine-index.ts";
@@ -41,6 +48,10 @@ export interface ControlDeps<Device extends OpenDisk> {
   readonly version: string;
   /** Default true. False for a command that opens the data for a moment: no heartbeat, and no start or stop in the history. */
   readonly isServer?: boolean | undefined;
+  /** How many tasks may be under way at once. */
+  readonly slots?: Partial<SlotLimits> | undefined;
+  /** Minutes since midnight where the server stands, for change windows. Default: the process's time zone. */
+  readonly minuteOfDay?: ((nowMs: number) => number) | undefined;
   /** Asked for each status. */
   readonly facts: () => Promise<ServerFacts>;
   /** Told of failures that no caller waits for. */
@@ -66,6 +77,13 @@ export class Control<Device extends OpenDisk> {
   /** What goes over the iSCSI sessions, as the disk service reports it. */
   readonly sessions: SessionMonitor;
   readonly refusals: LoginRefusals;
+  /** Jobs that are not over, as agents and the scheduler see them. */
+  readonly jobs: Jobs;
+  /** Jobs as operators see them. */
+  readonly jobDesk: JobDesk;
+  readonly agents: Agents;
+  readonly agentImages: AgentImages;
+  readonly tokens: AgentTokens;
   readonly #deps: ControlDeps<Device>;
   readonly #startedAt: string;
   readonly #index: MachineIndex;
@@ -90,6 +108,11 @@ export class Control<Device extends OpenDisk> {
     this.boots = parts.boots;
     this.sessions = parts.monitor;
     this.refusals = parts.refusals;
+    this.jobs = parts.jobs;
+    this.jobDesk = parts.jobDesk;
+    this.agents = parts.agents;
+    this.agentImages = parts.agentImages;
+    this.tokens = parts.tokens;
     this.#index = parts.index;
     this.#tracker = parts.tracker;
     this.#openDisks = parts.sessions;
@@ -112,6 +135,9 @@ export class Control<Device extends OpenDisk> {
     if (deps.isServer !== false) {
       await control.events.record({ kind: "server.started", message: `Ingot ${deps.version} started` });
       control.#updates.start();
+      control.jobs.start();
+      control.agents.start();
+      await control.jobs.reschedule();
     }
     return control;
   }
@@ -179,6 +205,7 @@ export class Control<Device extends OpenDisk> {
   /** Resolves when everything that was begun in the background is done: counting, pruning, sending, writing the history. */
   async idle(): Promise<void> {
     await this.#updates.idle();
+    await this.jobs.idle();
     await this.sessions.idle();
     await this.images.settled();
     await this.refusals.settled();
@@ -193,6 +220,8 @@ export class Control<Device extends OpenDisk> {
 
   async #close(): Promise<void> {
     await this.#updates.close();
+    await this.agents.close();
+    await this.jobs.close();
     await this.sessions.idle();
     this.hub.close();
     await this.images.close();
@@ -219,6 +248,11 @@ interface Parts<Device extends OpenDisk> {
   readonly sessions: SessionRegistry;
   readonly monitor: SessionMonitor;
   readonly refusals: LoginRefusals;
+  readonly jobs: Jobs;
+  readonly jobDesk: JobDesk;
+  readonly agents: Agents;
+  readonly agentImages: AgentImages;
+  readonly tokens: AgentTokens;
   readonly updates: LiveUpdates;
 }
 
@@ -280,6 +314,31 @@ async function assemble<Device extends OpenDisk>(
     },
     publishStatus: async () => hub.publish({ type: "status", status: await status() }),
   });
+  const jobsDeps: JobsDeps = {
+    db,
+    clock,
+    inventory: machines,
+    events,
+    hub,
+    slots: { ...DEFAULT_SLOTS, ...deps.slots },
+    minuteOfDay: deps.minuteOfDay ?? localMinuteOfDay,
+    onError,
+  };
+  const jobs = await Jobs.open(jobsDeps);
+  const tokens = new AgentTokens({ db, clock, random: deps.random });
+  const agentParts = {
+    db,
+    clock,
+    random: deps.random,
+    settings,
+    index,
+    inventory: machines,
+    events,
+    jobs,
+    tokens,
+    onError,
+  };
+  const agents = await Agents.open(agentParts);
   const boots = new Boots({
     db,
     clock,
@@ -290,6 +349,7 @@ async function assemble<Device extends OpenDisk>(
     disks,
     tracker,
     network,
+    planOf: (machineId) => jobs.planOf(machineId),
     onUp: (machineId) => void deps.keeper.booted?.(machineId).catch(onError),
   });
   return {
@@ -306,6 +366,11 @@ async function assemble<Device extends OpenDisk>(
     sessions,
     monitor,
     refusals,
+    jobs,
+    jobDesk: new JobDesk(jobsDeps, jobs),
+    agents,
+    agentImages: new AgentImages({ db, library: deps.library }),
+    tokens,
     updates,
   };
 }

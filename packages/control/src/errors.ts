@@ -5,6 +5,7 @@ export type ControlErrorCode =
   | Extract<
       ApiErrorCode,
       | "invalidRequest"
+      | "forbidden"
       | "registrationClosed"
       | "notFound"
       | "conflict"

@@ -1,4 +1,4 @@
-import { decodeSparse, type UploadLine } from "@ingot/api";
+import { decodeSparse, type ImageVersion, type UploadLine } from "@ingot/api";
 import type { ImportProgress } from "@ingot/chunks";
 import { reportError } from "./api-errors.ts";
 import type { Clock } from "./clock.ts";
@@ -18,6 +18,8 @@ export async function receiveImage(upload: {
   readonly name: string;
   readonly body: AsyncIterable<Uint8Array>;
   readonly comment: string | undefined;
+  /** Called with the version before its line goes out; what it throws is what the upload failed with. */
+  readonly onAdded?: ((version: ImageVersion) => Promise<void>) | undefined;
 }): Promise<ReadableStream<Uint8Array>> {
   const { images, clock, name, comment } = upload;
   const source = await decodeSparse(upload.body);
@@ -39,6 +41,7 @@ export async function receiveImage(upload: {
       const run = async (): Promise<void> => {
         try {
           const added = await images.add(name, source, { onProgress, signal: leaving.signal, comment });
+          await upload.onAdded?.(added.version);
           send({ type: "result", name, ...added });
         } catch (error) {
           const report = reportError(error);

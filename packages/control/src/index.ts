@@ -1,3 +1,5 @@
+export { type AgentAppOptions, type AgentBindings, createAgentApp } from "./agents/agent-app.ts";
+export type { SwarmDoor, SwarmMember } from "./agents/swarm-door.ts";
 export { createApiApp } from "./api-app.ts";
 export { type BootAppDeps, type BootBindings, createBootApp } from "./boot-app.ts";
 export { type BootTarget, formatBootTarget, parseBootTarget } from "./boot-target.ts";
@@ -15,6 +17,7 @@ export type { RefusedLogin } from "./login-refusals.ts";
 export type { MachineFacts } from "./machine-facts.ts";
 export { createMetricsApp, METRICS_PATH, type MetricsAppDeps } from "./metrics-app.ts";
 export type { GuardOptions } from "./request-guard.ts";
+export type { SlotLimits } from "./jobs/schedule.ts";
 export type { SessionHandle } from "./session-registry.ts";
 export { bucketEndUs, estimateSumUs, type LatencyBuckets } from "./latency-buckets.ts";
 export type { TrafficTotals } from "./session-meter.ts";

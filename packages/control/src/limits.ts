@@ -54,3 +54,24 @@ export const MAX_PENDING_PRELUDES: number = 1000;
 
 /** First steps that are kept of one such machine. */
 export const MAX_PRELUDE_FACTS: number = 8;
+
+/** Lines of job logs that are kept: about 200 for each of 5,000 machines. */
+export const MAX_KEPT_JOB_LOG_ROWS: number = 1_000_000;
+
+/** How many lines are written between two looks at {@link MAX_KEPT_JOB_LOG_ROWS}. */
+export const JOB_LOG_ROWS_BETWEEN_PRUNES: number = 10_000;
+
+/** Jobs that are not over: each costs a look at all its tasks every second. */
+export const MAX_OPEN_JOBS: number = 200;
+
+/** Agents that the server knows, those that wait included. */
+export const MAX_AGENTS: number = 40_000;
+
+/** Agents that wait for approval or are quarantined: more than this are refused, so that a flood of made-up keys ends somewhere. */
+export const MAX_WAITING_AGENTS: number = 5000;
+
+/** Tokens that are kept, used ones included. */
+export const MAX_AGENT_TOKENS: number = 10_000;
+
+/** Largest body that an agent may send, in bytes; captures apart. A machine with 128 disks says about 60 KiB. */
+export const MAX_AGENT_BODY_BYTES: number = 128 * 1024;

@@ -1,5 +1,6 @@
 import type { Kysely } from "kysely";
 import { type Migration, Migrator } from "kysely/migration";
+import { cloningMigration } from "./migration-cloning.ts";
 import type { Tables } from "./tables.ts";
 
 const migrations: Readonly<Record<string, Migration>> = {
@@ -108,6 +109,7 @@ const migrations: Readonly<Record<string, Migration>> = {
       await db.schema.createIndex("events_by_machine").on("events").columns(["machine", "id"]).execute();
     },
   },
+  "002-cloning": cloningMigration,
 };
 
 /**

@@ -46,6 +46,8 @@ export interface MachinesTable {
   readonly allocated_boot: number;
   /** The image that was chosen in the menu for boot `allocated_boot`. */
   readonly allocated_image: string | null;
+  /** The plan of the next boot alone: `local` after a machine's disk was filled. */
+  readonly next_plan: string | null;
   /** The boot that the disk belongs to. */
   readonly current_boot: number;
   /** JSON of the last `BootTimeline`. */
@@ -109,6 +111,104 @@ export interface EventsTable {
   readonly data: string | null;
 }
 
+/** Jobs. */
+export interface JobsTable {
+  readonly id: Generated<number>;
+  readonly kind: string;
+  readonly state: string;
+  readonly reason: string;
+  /** JSON of `CreateJob`. */
+  readonly spec: string;
+  /** JSON of `TaskImage`: what is deployed or verified. */
+  readonly image: string | null;
+  readonly priority: number;
+  readonly created_at: string;
+  readonly started_at: string | null;
+  readonly finished_at: string | null;
+  /** JSON of `JobSummary`, as of the last change of state. */
+  readonly summary: string;
+}
+
+/** Machines' parts of jobs. A machine that was removed stays here by name. */
+export interface TasksTable {
+  readonly id: string;
+  readonly job_id: number;
+  readonly machine_id: string;
+  readonly machine_name: string;
+  /** Place in the job's order, from 0. */
+  readonly position: number;
+  /** From 0. */
+  readonly wave: number;
+  readonly state: string;
+  readonly reason: string;
+  readonly attempt: number;
+  /** 1: it had a slot in this attempt. */
+  readonly begun: number;
+  /** JSON of `TaskImage`. */
+  readonly image: string | null;
+  /** JSON of `TaskProgress`. */
+  readonly progress: string;
+  /** JSON of `TaskError`. */
+  readonly error: string | null;
+  readonly note: string | null;
+  readonly started_at: string | null;
+  readonly finished_at: string | null;
+  readonly changed_at: string;
+}
+
+/** How tasks went, line by line, for the log of a job. */
+export interface JobLogTable {
+  readonly id: Generated<number>;
+  readonly job_id: number;
+  readonly at: string;
+  readonly machine_id: string;
+  readonly machine_name: string;
+  readonly state: string;
+  /** JSON of `TaskProgress`. */
+  readonly progress: string;
+  readonly error: string | null;
+}
+
+/** What was deployed to each machine last. */
+interface DeploymentsTable {
+  readonly machine_id: string;
+  readonly image: string;
+  readonly version: number;
+  readonly manifest_id: string;
+  readonly deployed_at: string;
+}
+
+/** Agents: who has proved which key. */
+export interface AgentsTable {
+  readonly id: string;
+  /** SHA-256 of the public key, in hexadecimal. */
+  readonly fingerprint: string;
+  readonly role: string;
+  readonly state: string;
+  readonly reason: string;
+  readonly machine_id: string | null;
+  /** What stands on its screen. */
+  readonly code: string | null;
+  readonly address: string | null;
+  readonly created_at: string;
+  readonly last_seen_at: string;
+  /** JSON of `AgentInventory`. */
+  readonly inventory: string;
+}
+
+/** One-time tokens. */
+export interface AgentTokensTable {
+  readonly id: string;
+  /** SHA-256 of the token, in hexadecimal. */
+  readonly hash: string;
+  readonly created_at: string;
+  readonly expires_at: string;
+  readonly used_at: string | null;
+  /** Id of the agent. */
+  readonly used_by: string | null;
+  readonly comment: string | null;
+}
+
 /** All tables. */
 export interface Tables {
   readonly settings: SettingsTable;
@@ -120,6 +220,12 @@ export interface Tables {
   readonly image_tags: ImageTagsTable;
   readonly disks: DisksTable;
   readonly events: EventsTable;
+  readonly jobs: JobsTable;
+  readonly tasks: TasksTable;
+  readonly job_log: JobLogTable;
+  readonly deployments: DeploymentsTable;
+  readonly agents: AgentsTable;
+  readonly agent_tokens: AgentTokensTable;
 }
 
 /** The database or a transaction on it. A function that takes this MUST NOT reach for another handle: with SQLite that would wait for ever. */
