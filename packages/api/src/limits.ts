@@ -29,7 +29,7 @@ export const MAX_DISKS_PER_MACHINE: number = 128;
 export const MAX_FACT_TEXT: number = 200;
 
 /** Most machines and groups that one job may name. */
-export const MAX_JOB_TARGETS: number = 20_000;
+export const MAX_JOB_TARGETS: number = 5000;
 
 /** Most waves of a job. */
 export const MAX_WAVES: number = 20;

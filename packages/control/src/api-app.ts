@@ -1,5 +1,6 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
+import { agentRoutes } from "./agents/agent-routes.ts";
 import { reported, reportError } from "./api-errors.ts";
 import type { Control } from "./control.ts";
 import type { OpenDisk } from "./disk-keeper.ts";
@@ -7,6 +8,7 @@ import { diskRoutes } from "./disk-routes.ts";
 import { eventRoutes } from "./event-routes.ts";
 import { groupRoutes } from "./group-routes.ts";
 import { imageRoutes } from "./image-routes.ts";
+import { jobRoutes } from "./jobs/job-routes.ts";
 import { MAX_JSON_BODY_BYTES } from "./limits.ts";
 import { machineRoutes } from "./machine-routes.ts";
 import { type GuardOptions, guardRequests } from "./request-guard.ts";
@@ -60,6 +62,8 @@ export function createApiApp<Device extends OpenDisk>(
     imageRoutes(control),
     diskRoutes(control),
     sessionRoutes(control),
+    jobRoutes(control),
+    agentRoutes(control),
     eventRoutes(control),
   ]) {
     app.route(API_BASE_PATH, routes);

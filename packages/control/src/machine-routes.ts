@@ -96,7 +96,9 @@ export function machineRoutes<Device extends OpenDisk>(control: Control<Device>)
     context.json(await control.machines.patch(context.req.valid("param").machine, context.req.valid("json")), 200),
   );
   routes.openapi(deleteRoute, async (context) => {
-    await control.disks.removeMachine(context.req.valid("param").machine, context.req.valid("query"));
+    const { row } = await control.machines.record(context.req.valid("param").machine);
+    await control.disks.removeMachine(row.id, context.req.valid("query"));
+    await control.jobs.machineRemoved(row.id);
     return context.body(null, 204);
   });
   return routes;
