@@ -1,5 +1,6 @@
 /*
- * A sender or a receiver as a program, for tests over real links: node multicast-host.ts '{"role":…}'. Prints one line of JSON for each event.
+ * A sender or a receiver as a program, for tests over real links: node multicast-host.ts '{"role":…}'. Prints one line of JSON for each event; a
+ * sender begins when it gets SIGUSR2.
  */
 import { closeSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
 import { decodeManifest } from "@ingot/chunks";
@@ -46,13 +47,12 @@ async function send(): Promise<void> {
     readPiece: (piece) => Promise.resolve(readPiece(fd, piece)),
   });
   say({ event: "ready" });
-  process.stdin.once("data", () => {
+  process.once("SIGUSR2", () => {
     say({ event: "begin", atMs: Date.now() });
     sender.begin();
   });
   const stats = await sender.ended;
   say({ event: "end", atMs: Date.now(), stats, cpu: process.cpuUsage() });
-  process.stdin.destroy();
   closeSync(fd);
 }
 

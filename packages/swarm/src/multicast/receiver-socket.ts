@@ -49,6 +49,8 @@ export class MulticastReceiver {
   readonly #settle: PromiseWithResolvers<ReceiverEnd> = Promise.withResolvers();
   readonly #taking = new Set<Promise<void>>();
   #stats: ReceiverStats | undefined;
+  /** Whether the thread has said how it ended. */
+  #over = false;
 
   private constructor(options: MulticastReceiverOptions) {
     const { plan, interfaceAddress, pieceMap, wanted, maxBufferedBytes } = options;
@@ -81,7 +83,9 @@ export class MulticastReceiver {
       ready.reject(error);
       receiver.#settle.reject(error);
     });
-    receiver.#worker.on("exit", () => receiver.#settle.reject(new Error("the multicast receiver's thread has ended")));
+    receiver.#worker.on("exit", () => {
+      if (!receiver.#over) receiver.#settle.reject(new Error("the multicast receiver's thread has ended"));
+    });
     await ready.promise;
     return receiver;
   }
@@ -121,6 +125,7 @@ export class MulticastReceiver {
         return;
       case "end":
         this.#stats = message.stats;
+        this.#over = true;
         void this.#end(message);
     }
   }
