@@ -21,6 +21,9 @@ export const parseEnrolAnswer: Parse<EnrolAnswer> = (value) => {
     text(answer["agentId"], "enrolment: agentId");
     matching(answer["signingKey"], HEX_64, "enrolment: signingKey");
     optional(answer["machineId"], (v) => text(v, "enrolment: machineId"));
+    optional(answer["machineName"], (v) => text(v, "enrolment: machineName"));
+    if (Number.isNaN(Date.parse(text(answer["serverTime"], "enrolment: serverTime"))))
+      fail("enrolment: serverTime", answer["serverTime"]);
   } else {
     text(answer["reason"], "enrolment: reason");
     text(answer["message"], "enrolment: message");

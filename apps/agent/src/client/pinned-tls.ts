@@ -14,11 +14,17 @@ const KEEP_ALIVE_MS = 30_000;
 export class PinnedAgent extends Agent {
   readonly #pin: string;
   readonly #identity: Identity;
+  #localAddress: string | undefined;
 
   constructor(pin: string, identity: Identity) {
     super({ keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS, maxSockets: 4 });
     this.#pin = pin;
     this.#identity = identity;
+  }
+
+  /** This machine's address as the server sees it, once there was a connection. */
+  get localAddress(): string | undefined {
+    return this.#localAddress;
   }
 
   override createConnection(
@@ -41,7 +47,10 @@ export class PinnedAgent extends Agent {
       if (error !== null) socket.destroy();
       callback?.(error, socket);
     };
-    const verify = (): void => done(pinError(socket, this.#pin));
+    const verify = (): void => {
+      this.#localAddress = socket.localAddress;
+      done(pinError(socket, this.#pin));
+    };
     socket.once("error", done);
     socket.once("secureConnect", verify);
     return undefined;

@@ -52,6 +52,11 @@ export class ServerClient {
     this.#agent = new PinnedAgent(address.pin, identity);
   }
 
+  /** This machine's address on the way to the server, once something was asked. */
+  get localAddress(): string | undefined {
+    return this.#agent.localAddress;
+  }
+
   enrol(request: EnrolRequest, signal?: AbortSignal): Promise<EnrolAnswer> {
     return this.#post("enrol", request, parseEnrolAnswer, signal);
   }

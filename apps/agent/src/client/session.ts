@@ -14,6 +14,8 @@ export interface Session {
   readonly machineName: string | undefined;
   /** Signs manifests and tickets. */
   readonly signingKey: string;
+  /** What the server's clock shows more than this machine's: machines that are being installed often have a wrong one. */
+  readonly serverAheadMs: number;
 }
 
 /** Whom to enrol with, and as what. */
@@ -76,6 +78,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       machineId: answer.machineId,
       machineName: answer.machineName,
       signingKey,
+      serverAheadMs: Date.parse(answer.serverTime) - Date.now(),
     };
   }
 }

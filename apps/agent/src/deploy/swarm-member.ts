@@ -1,0 +1,154 @@
+import { createPublicKey, type KeyObject } from "node:crypto";
+import type { DeployMethod, TaskProgress } from "@ingot/api";
+import type { Digest, Manifest } from "@ingot/chunks";
+import type { Identity, OpenImage, SwarmNode, SwarmNodeEvent, TrackerClient, TransferEngine } from "@ingot/swarm";
+import type { Session } from "../client/session.ts";
+import { MulticastPart } from "./multicast-part.ts";
+import { serverOnly } from "./server-only.ts";
+
+/** How many, how fast. */
+export interface SwarmSettings {
+  readonly method: DeployMethod;
+  /** Threads that receive, hash and write. */
+  readonly threads: number;
+  /** Transfers at a time in each direction; the swarm's default when left out. */
+  readonly connections?: number | undefined;
+  readonly downloadBytesPerSecond?: number | undefined;
+  readonly uploadBytesPerSecond?: number | undefined;
+  /** What was just received is kept compressed in memory, for handing on. */
+  readonly cacheBytes: number;
+  /** Own addresses beside the one that others see; with more than one, all are used. */
+  readonly addresses?: readonly string[] | undefined;
+  /** How many receivers begin together, where that is known. */
+  readonly receivers?: number | undefined;
+  /** Nothing is received, whatever is missing. */
+  readonly onlyServes?: boolean | undefined;
+  /** Port of the control door; 0 takes any. */
+  readonly port?: number | undefined;
+}
+
+/** What a member reads and writes. */
+export interface SwarmContent {
+  readonly manifestId: Digest;
+  readonly manifest: Manifest;
+  readonly fd: number;
+  readonly offset: number;
+  readonly held: Uint8Array | "all";
+  /** These chunks were written, verified, at all their places. */
+  readonly onWritten: (chunks: readonly number[]) => void;
+}
+
+/** Uploads at a time when nothing is said about it: those of a node, and some that overlap. */
+const DEFAULT_UPLOADS = 8;
+
+/** Starts the engine: it may start before anything is known of the image, while the server is asked. */
+export async function startEngine(identity: Identity, settings: SwarmSettings): Promise<TransferEngine> {
+  const { TransferEngine } = await import("@ingot/swarm");
+  return TransferEngine.start({
+    threads: settings.threads,
+    identity,
+    listen: { address: "0.0.0.0", port: 0 },
+    maxUploads: settings.connections === undefined ? DEFAULT_UPLOADS : settings.connections * 2,
+    uploadBytesPerSecond: settings.uploadBytesPerSecond,
+    downloadBytesPerSecond: settings.downloadBytesPerSecond,
+    cacheBytes: settings.cacheBytes,
+  });
+}
+
+/** This machine's part in the swarm of one image: receives what is missing, by multicast where that is heard, and serves what is there. */
+export class SwarmMember {
+  /** When everything is here. Rejects with `SwarmError`. */
+  readonly completed: Promise<void>;
+  readonly #node: SwarmNode;
+  readonly #image: OpenImage;
+  readonly #multicast: MulticastPart | undefined;
+
+  private constructor(node: SwarmNode, image: OpenImage, multicast: MulticastPart | undefined) {
+    this.#node = node;
+    this.#image = image;
+    this.#multicast = multicast;
+    this.completed = node.completed;
+  }
+
+  /** Opens the image in an engine that stays the caller's, and joins. */
+  static async join(
+    session: Session,
+    engine: TransferEngine,
+    content: SwarmContent,
+    settings: SwarmSettings,
+    onEvent?: (event: SwarmNodeEvent) => void,
+  ): Promise<SwarmMember> {
+    const { PieceMap, SwarmNode } = await import("@ingot/swarm");
+    const { manifestId, manifest, fd, offset, held, onWritten } = content;
+    const pieceMap = PieceMap.of(manifest);
+    const image = await engine.open({ manifestId, pieceMap, source: { kind: "disk", fd, offset, held } });
+    image.onWritten(onWritten);
+    const node = await SwarmNode.start({
+      pieceMap,
+      identity: session.identity,
+      ticketKey: ticketKeyOf(session.signingKey),
+      engine,
+      image,
+      tracker: trackerFor(session, manifestId, settings.method),
+      control: { address: "0.0.0.0", port: settings.port ?? 0 },
+      addresses: settings.addresses,
+      uploadSlots: settings.method === "unicast" ? 0 : settings.connections,
+      downloadSlots: settings.onlyServes === true ? 0 : settings.connections,
+      random: Math.random,
+      clock: {
+        now: () => Date.now() + session.serverAheadMs,
+        after: (ms, call) => {
+          const timer = setTimeout(call, ms);
+          return () => clearTimeout(timer);
+        },
+      },
+      onEvent,
+    });
+    const wantsMulticast = settings.method === "multicast" || settings.method === "auto";
+    const multicast =
+      wantsMulticast && !node.isComplete
+        ? new MulticastPart(session.client, manifestId, pieceMap, node, image, settings)
+        : undefined;
+    return new SwarmMember(node, image, multicast);
+  }
+
+  /** Uploads under way are the engine's to know; this is about what came. */
+  progress(): TaskProgress {
+    const stats = this.#node.stats();
+    return {
+      totalBytes: stats.totalBytes,
+      doneBytes: stats.doneBytes,
+      bytes: stats.bytes,
+      bytesPerSecond: Math.round(stats.bytesPerSecond),
+      hashesVerified: stats.hashesVerified,
+      retries: stats.retries,
+      errors: stats.bans,
+    };
+  }
+
+  /** Bytes sent to others. */
+  get sentBytes(): number {
+    return this.#node.stats().sentBytes;
+  }
+
+  get neighbours(): number {
+    return this.#node.stats().neighbours;
+  }
+
+  /** Leaves the swarm; the disk is no longer read or written once it resolves. */
+  async close(): Promise<void> {
+    await this.#multicast?.close();
+    await this.#node.close();
+    await this.#image.close();
+  }
+}
+
+function ticketKeyOf(signingKey: string): KeyObject {
+  const x = Uint8Array.fromHex(signingKey).toBase64({ alphabet: "base64url", omitPadding: true });
+  return createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" });
+}
+
+function trackerFor(session: Session, manifestId: string, method: DeployMethod): TrackerClient {
+  const tracker = session.client.tracker(manifestId);
+  return method === "unicast" ? serverOnly(tracker, session.client.address.pin) : tracker;
+}

@@ -1,0 +1,4 @@
+import type { RunOptions } from "../cli/run-command.ts";
+export async function runAgent(_options: RunOptions): Promise<void> {
+  await Promise.resolve();
+}
