@@ -144,6 +144,7 @@ function agentTree(): FileTree {
   tree.copyFile("/init", join(FILES, "init"), 0o755);
   tree.copyFile("/usr/share/udhcpc/default.script", join(FILES, "udhcpc.script"), 0o755);
   tree.copyFile("/usr/bin/ingot", join(FILES, "ingot"), 0o755);
+  tree.copyFile("/ingot/plain-typescript.mjs", join(FILES, "plain-typescript.mjs"));
   addSourceTrees(tree, CHECKOUT, join(CHECKOUT, "apps", "agent"), "/ingot");
   return tree;
 }

@@ -1,4 +1,5 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync } from "node:fs";
+import { stripTypeScriptTypes } from "node:module";
 import { dirname, join, relative } from "node:path";
 import { AgentError } from "../errors.ts";
 import type { FileTree } from "./file-tree.ts";
@@ -12,8 +13,9 @@ const OF_OURS_LEFT_OUT = /(\.test\.ts|\/__snapshots__\/.*|\/src\/(testing|simula
 const OF_OTHERS_LEFT_OUT = /(\.d\.[cm]?ts|\.map|\.md|\.cts|\.mts|\.flow)$|^\/(src|test|tests|docs|examples)\//;
 
 /**
- * Adds a package and all that it depends on at run time, from the checkout at `checkout` to `into`, in the layout of the checkout:
- * Node strips types from files that are not below `node_modules`, and our own packages stand there as links.
+ * Adds a package and all that it depends on at run time, from the checkout at `checkout` to `into`, in the layout of the checkout.
+ * Our own files lose their types here and keep their names, so that the machine does not have to begin with
+ * parsing TypeScript; `files/plain-typescript.mjs` tells its Node so.
  */
 export function addSourceTrees(tree: FileTree, checkout: string, start: string, into: string): void {
   const done = new Set<string>();
@@ -26,7 +28,8 @@ export function addSourceTrees(tree: FileTree, checkout: string, start: string, 
       const inside = path.slice(directory.length);
       const wanted = isOurs ? /^\/(package\.json|src\/)/.test(inside) : true;
       if (wanted && !(isOurs ? OF_OURS_LEFT_OUT : OF_OTHERS_LEFT_OUT).test(inside)) {
-        tree.copyFile(join(place, inside), path);
+        if (isOurs && path.endsWith(".ts")) tree.addFile(join(place, inside), withoutTypes(path));
+        else tree.copyFile(join(place, inside), path);
       }
     }
     const manifest = JSON.parse(readFileSync(join(directory, "package.json"), "utf8")) as PackageManifest;
@@ -41,6 +44,11 @@ export function addSourceTrees(tree: FileTree, checkout: string, start: string, 
   const placeOf = (path: string): string => join(into, relative(checkout, path));
   addPackage(start);
   tree.addFile(join(into, "package.json"), '{ "private": true, "type": "module" }\n');
+}
+
+/** What stands in place of types are spaces: lines and columns in a stack stay true. */
+function withoutTypes(path: string): string {
+  return stripTypeScriptTypes(readFileSync(path, "utf8"), { mode: "strip" });
 }
 
 /** Where Node finds a package's dependency: in `node_modules` of its folder or of one above it. Links are not followed. */
