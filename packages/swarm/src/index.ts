@@ -62,16 +62,13 @@ export {
   TrackerService,
   type TrackerServiceOptions,
 } from "./tracker-service.ts";
-export { createMulticastPlan, type MulticastPlan, type PieceRun, runsOf } from "./multicast/plan.ts";
 export type { SwarmClock } from "./node/clock.ts";
 export { ControlDoor } from "./node/control-socket.ts";
 export type { BulkDoor, SwarmNodeEvent, SwarmNodeOptions, SwarmNodeStats, TicketKey } from "./node/node-options.ts";
 export { SwarmNode } from "./node/swarm-node.ts";
 export { systemClock } from "./node/system-clock-socket.ts";
-export { createMulticastPlan, type MulticastPlan, type PieceRun, runsOf } from "./multicast/plan.ts";
 export { probeMulticast } from "./multicast/probe-socket.ts";
 export { MulticastReceiver, type MulticastReceiverOptions, type ReceiverEnd } from "./multicast/receiver-socket.ts";
 export type { EndReason, ReceiverStats } from "./multicast/receiver.ts";
 export { MulticastSender, type MulticastSenderOptions } from "./multicast/sender-socket.ts";
 export type { SenderStats } from "./multicast/sender.ts";
-export { MulticastReceiver, type MulticastReceiverOptions } from "./multicast/receiver-socket.ts";

@@ -125,7 +125,7 @@ describe.skipIf(skipped)(title, () => {
       s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
       s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("${lab.addressOf(3)}"))
       for size in [0, 1, 39, 1401, 9000, 65507] * 20: s.sendto(b"IG\\x10" + b"\\xff" * (size - 3) if size > 3 else b"I" * size, ("${group}", ${port}))`;
-    await begin(otherKey, [otherSession]);
+    await begin(otherKey, [receiver, sender, otherSession]);
     otherSession.process.child.kill("SIGUSR2");
     await strangers.run("python3", ["-c", program.replaceAll(/^ {6}/gm, "")]);
     await begin(sender, [receiver]);
