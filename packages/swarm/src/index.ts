@@ -72,3 +72,4 @@ export { MulticastReceiver, type MulticastReceiverOptions, type ReceiverEnd } fr
 export type { EndReason, ReceiverStats } from "./multicast/receiver.ts";
 export { MulticastSender, type MulticastSenderOptions } from "./multicast/sender-socket.ts";
 export type { SenderStats } from "./multicast/sender.ts";
+export { createMulticastPlan, type MulticastPlan, type PieceRun, runsOf } from "./multicast/plan.ts";
