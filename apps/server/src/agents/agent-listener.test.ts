@@ -1,4 +1,5 @@
 import { request } from "node:https";
+import type { TLSSocket } from "node:tls";
 import { createIdentity, type Identity } from "@ingot/swarm";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type AgentListener, listenForAgents } from "./agent-listener.ts";
@@ -35,7 +36,7 @@ function ask(identity: Identity | undefined, maxVersion: "TLSv1.2" | "TLSv1.3" =
     };
     request(options, (response) => {
       let text = "";
-      const protocol = (response.socket as import("node:tls").TLSSocket).getProtocol();
+      const protocol = (response.socket as TLSSocket).getProtocol();
       response.setEncoding("utf8").on("data", (part: string) => (text += part));
       response.on("end", () => resolve({ body: JSON.parse(text), protocol }));
     })

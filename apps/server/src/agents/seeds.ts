@@ -35,6 +35,7 @@ export interface SeedsDeps {
 }
 
 interface Seed {
+  readonly pieceMap: PieceMap;
   readonly image: OpenImage;
   readonly node: SwarmNode;
   /** When somebody else was last seen in its swarm. */
@@ -69,12 +70,12 @@ export class Seeds {
     (await seed).busyAt = Date.now();
   }
 
-  /** The image of a version as the engine has it open, for those who send it another way. Rejects as `ensure`. */
-  async image(manifestId: string): Promise<OpenImage> {
+  /** The pieces of a version, for those who send it another way. Rejects as `ensure`. */
+  async piecesOf(manifestId: string): Promise<PieceMap> {
     await this.ensure(manifestId);
     const seed = await this.#seeds.get(manifestId);
     if (seed === undefined) throw new Error(`the swarm of ${manifestId} was left`);
-    return seed.image;
+    return seed.pieceMap;
   }
 
   /** Leaves all swarms. Idempotent. */
@@ -104,7 +105,7 @@ export class Seeds {
       random,
       clock: systemClock(),
     });
-    return { image, node, busyAt: Date.now() };
+    return { pieceMap, image, node, busyAt: Date.now() };
   }
 
   async #sweep(): Promise<void> {

@@ -4,6 +4,7 @@ import { createAgentApp, type SwarmDoor } from "@ingot/control";
 import { ControlDoor, signTicket, TrackerService, TransferEngine } from "@ingot/swarm";
 import { ready, type ServiceContext } from "../serve/service-context.ts";
 import { listenForAgents } from "./agent-listener.ts";
+import { sendByMulticast, usualMulticastRate } from "./multicast-sending.ts";
 import { MulticastSessions } from "./multicast-sessions.ts";
 import { Seeds } from "./seeds.ts";
 import { signingKeyPath } from "./server-keys.ts";
@@ -33,6 +34,7 @@ export async function startAgents(context: ServiceContext): Promise<void> {
   }
   const { identity, signing } = library.keys;
   const { address } = door;
+  const { multicastRate } = config;
   const onError = (error: unknown): void => log.error({ err: error }, "agents");
   const privateKey = createPrivateKey(readFileSync(signingKeyPath(context.paths.keys)));
   const random = (): number => Math.random();
@@ -75,10 +77,9 @@ export async function startAgents(context: ServiceContext): Promise<void> {
       return () => clearTimeout(timer);
     },
     randomBytes: (count) => randomBytes(count),
-    rate: undefined,
-    send: () => {
-      throw new Error("no multicast");
-    },
+    rate: multicastRate === "off" ? undefined : (multicastRate ?? usualMulticastRate(bootInterface?.name)),
+    send: (manifestId, plan, delayMs) =>
+      sendByMulticast({ store: library.store, seeds, interfaceAddress: address }, manifestId, plan, delayMs),
     onError,
   });
   opened.defer(() => sessions.close());
