@@ -27,6 +27,8 @@ export interface LibraryOptions<Disks extends DiskService> {
   readonly paths: DataPaths;
   /** Where machines reach the server; default loopback, for commands that work without one. */
   readonly network?: BootNetwork;
+  /** The door for agents; boot scripts name it together with this server's fingerprint. */
+  readonly agentsUrl?: string | undefined;
   /** Whether this is the server itself, whose start and stop are events. */
   readonly isServer?: boolean;
   /** Starts what opens the machines' disks. */
@@ -102,7 +104,10 @@ export async function openLibrary<Disks extends DiskService>(options: LibraryOpt
     random: (lengthBytes) => randomBytes(lengthBytes),
     library: imageLibrary({ store, replicas, traces, keys }),
     keeper: disks.keeper,
-    network,
+    network:
+      options.agentsUrl === undefined
+        ? network
+        : { ...network, agents: { url: options.agentsUrl, pin: keys.identity.fingerprint } },
     version: VERSION,
     isServer: options.isServer === true,
     facts: async () => ({

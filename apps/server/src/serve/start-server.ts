@@ -17,7 +17,7 @@ import {
 } from "../data/data-directory.ts";
 import { ServerError } from "../errors.ts";
 import { IscsiWorkers } from "../disks/iscsi-workers.ts";
-import { networkOf } from "./boot-network.ts";
+import { agentsUrlOf, networkOf } from "./boot-network.ts";
 import { openLibrary } from "./library.ts";
 import { createLog } from "./log.ts";
 import { becomeUser, checkReachable, findUser, givePaths, type SystemUser, withUser } from "./privileges.ts";
@@ -74,6 +74,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     const library = await openLibrary({
       paths,
       network,
+      agentsUrl: agentsUrlOf(config, bootInterface),
       isServer: true,
       hostNames: config.httpNames,
       services: () => board.list(),
