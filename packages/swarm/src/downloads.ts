@@ -6,15 +6,18 @@ export class Downloads {
   /** Pieces with at least one source. */
   readonly pieces: PieceSet;
   readonly #sources = new Map<number, number[]>();
-  #count = 0;
+  /** Where from nothing has come for a while, by piece; these take no slot, and do not keep the piece from being asked for elsewhere. */
+  readonly #stalled = new Map<number, number[]>();
 
   constructor(pieceCount: number) {
     this.pieces = new PieceSet(pieceCount);
   }
 
-  /** Transfers under way; a piece with two sources counts twice. */
-  get count(): number {
-    return this.#count;
+  /** Transfers under way from neighbours for which `isCounted`; a piece with two sources counts twice. */
+  countFrom(isCounted: (neighbour: number) => boolean): number {
+    let count = 0;
+    for (const sources of this.#sources.values()) for (const source of sources) if (isCounted(source)) count++;
+    return count;
   }
 
   add(piece: number, neighbour: number): void {
@@ -22,16 +25,40 @@ export class Downloads {
     const sources = this.#sources.get(piece);
     if (sources === undefined) this.#sources.set(piece, [neighbour]);
     else sources.push(neighbour);
-    this.#count++;
   }
 
-  /** Returns whether the piece was under way from there. */
+  /** A transfer stands still; it may go on. Returns whether it was under way. */
+  stall(piece: number, neighbour: number): boolean {
+    if (!this.#end(piece, neighbour)) return false;
+    const stalled = this.#stalled.get(piece);
+    if (stalled === undefined) this.#stalled.set(piece, [neighbour]);
+    else stalled.push(neighbour);
+    return true;
+  }
+
+  /** Forgets transfers from a neighbour that stood still. */
+  forgetStalled(neighbour: number): void {
+    for (const piece of this.#stalled.keys()) this.#forgetStalled(piece, neighbour);
+  }
+
+  /** Returns whether the piece was under way from there, and took a slot. */
   remove(piece: number, neighbour: number): boolean {
+    this.#forgetStalled(piece, neighbour);
+    return this.#end(piece, neighbour);
+  }
+
+  #forgetStalled(piece: number, neighbour: number): void {
+    const rest = this.#stalled.get(piece)?.filter((id) => id !== neighbour);
+    if (rest === undefined) return;
+    if (rest.length === 0) this.#stalled.delete(piece);
+    else this.#stalled.set(piece, rest);
+  }
+
+  #end(piece: number, neighbour: number): boolean {
     const sources = this.#sources.get(piece);
     const at = sources?.indexOf(neighbour) ?? -1;
     if (sources === undefined || at < 0) return false;
     sources.splice(at, 1);
-    this.#count--;
     if (sources.length === 0) {
       this.#sources.delete(piece);
       this.pieces.delete(piece);
@@ -47,17 +74,19 @@ export class Downloads {
   /** Forgets all transfers of a piece; returns where they come from. */
   removePiece(piece: number): readonly number[] {
     const sources = this.#sources.get(piece) ?? [];
-    this.#count -= sources.length;
+    const stalled = this.#stalled.get(piece) ?? [];
     this.#sources.delete(piece);
+    this.#stalled.delete(piece);
     this.pieces.delete(piece);
-    return sources;
+    return [...sources, ...stalled];
   }
 
   /** Forgets all transfers from a neighbour; returns whether there were any. */
   removeNeighbour(neighbour: number): boolean {
-    const before = this.#count;
-    for (const piece of this.#sources.keys()) this.remove(piece, neighbour);
-    return this.#count < before;
+    this.forgetStalled(neighbour);
+    let ended = false;
+    for (const piece of this.#sources.keys()) ended = this.#end(piece, neighbour) || ended;
+    return ended;
   }
 
   /** A piece that `offered` has and that one more source may be asked for; undefined when there is none. */

@@ -1,5 +1,5 @@
 import { Downloads } from "./downloads.ts";
-import { NEEDIER_BY_PIECES } from "./limits.ts";
+import { LINE_SLOTS, MANY_PIECES, NEEDIER_BY_PIECES, SEED_EXTRA_SLOTS } from "./limits.ts";
 import type { PieceSet } from "./piece-set.ts";
 import { Rarity } from "./rarity.ts";
 import { SuperSeeding } from "./super-seeding.ts";
@@ -24,6 +24,7 @@ export interface PeerActions {
 export interface PeerOptions {
   /** The pieces that are here and verified; kept up to date by the peer. */
   readonly held: PieceSet;
+  /** A peer that holds everything from the start has `SEED_EXTRA_SLOTS` more. */
   readonly uploadSlots: number;
   readonly downloadSlots: number;
   /** Numbers in [0, 1). */
@@ -36,17 +37,27 @@ export interface NeighbourFacts {
   readonly id: number;
   /** What it holds now; the peer takes this set over and keeps it up to date. */
   readonly held: PieceSet;
-  /** For a neighbour across a slow link: the pieces that are this peer's to fetch there, the others being its fellow gateways'. */
+  /** For a neighbour across a slow line: the pieces that are this peer's to fetch there, the others being its fellow gateways'. */
   readonly share?: PieceSet | undefined;
 }
 
+/** Transfers that share a way out: those to neighbours nearby, and those over a slow line, which hold a slot far longer. */
+interface Lane {
+  readonly uploadSlots: number;
+  readonly downloadSlots: number;
+  uploads: number;
+}
+
 interface Neighbour extends NeighbourFacts {
+  readonly lane: Lane;
   /** How many pieces we hold that it does not. */
   lacking: number;
   /** It had no use for an offer, and has told of no progress since. */
   isBusy: boolean;
   /** An upload to it is offered or under way. */
   isServed: boolean;
+  /** That upload does not count any more: nothing has been heard of it for a while. */
+  isQuiet: boolean;
 }
 
 /**
@@ -59,16 +70,23 @@ interface Neighbour extends NeighbourFacts {
 export class Peer {
   readonly #options: PeerOptions;
   readonly #neighbours = new Map<number, Neighbour>();
+  /** The keys of `#neighbours`, as long as they are the same. */
+  #neighbourIds: readonly number[] | undefined;
   readonly #rarity: Rarity;
   readonly #downloads: Downloads;
   readonly #superSeeding: SuperSeeding | undefined;
   /** What somebody brings unasked: multicast. */
   #expected: PieceSet | undefined;
-  #uploads = 0;
+  readonly #near: Lane;
+  readonly #far: Lane;
 
   constructor(options: PeerOptions) {
     this.#options = options;
     const { pieceCount, isFull } = options.held;
+    const uploadSlots = options.uploadSlots + (isFull ? SEED_EXTRA_SLOTS : 0);
+    const lineSlots = pieceCount < MANY_PIECES ? 1 : LINE_SLOTS;
+    this.#far = { uploadSlots: lineSlots, downloadSlots: lineSlots, uploads: 0 };
+    this.#near = { uploadSlots, downloadSlots: options.downloadSlots, uploads: 0 };
     this.#rarity = new Rarity(pieceCount, options.random);
     this.#downloads = new Downloads(pieceCount);
     this.#superSeeding = isFull ? new SuperSeeding(pieceCount, options.random) : undefined;
@@ -80,7 +98,8 @@ export class Peer {
   }
 
   get neighbourIds(): readonly number[] {
-    return [...this.#neighbours.keys()];
+    this.#neighbourIds ??= [...this.#neighbours.keys()];
+    return this.#neighbourIds;
   }
 
   /** A neighbour is connected. One that is known already is left as it is. */
@@ -88,8 +107,11 @@ export class Peer {
     if (this.#neighbours.has(facts.id)) return;
     this.#rarity.addAll(facts.held, 1);
     const lacking = this.held.countMissingIn(facts.held);
-    this.#neighbours.set(facts.id, { ...facts, lacking, isBusy: false, isServed: false });
-    this.#offerFreeSlots();
+    const lane = facts.share === undefined ? this.#near : this.#far;
+    const neighbour = { ...facts, lane, lacking, isBusy: false, isServed: false, isQuiet: false };
+    this.#neighbours.set(facts.id, neighbour);
+    this.#neighbourIds = undefined;
+    this.#offerIfFree(neighbour);
   }
 
   /** A neighbour is gone; what it was sending can be had from others at once. */
@@ -97,11 +119,12 @@ export class Peer {
     const neighbour = this.#neighbours.get(id);
     if (neighbour === undefined) return;
     this.#neighbours.delete(id);
+    this.#neighbourIds = undefined;
     this.#superSeeding?.withdraw(id);
     this.#rarity.addAll(neighbour.held, -1);
     if (this.#downloads.removeNeighbour(id)) this.#options.actions.welcome();
-    if (neighbour.isServed) this.#uploads--;
-    this.#offerFreeSlots();
+    this.#endUpload(neighbour);
+    this.#offerFreeSlots(neighbour.lane);
   }
 
   /** A neighbour holds one piece more, and has room for another. */
@@ -111,7 +134,7 @@ export class Peer {
     this.#rarity.add(piece);
     if (this.held.has(piece)) neighbour.lacking--;
     neighbour.isBusy = false;
-    this.#offerFreeSlots();
+    this.#offerIfFree(neighbour);
   }
 
   /** A neighbour that declined can use offers again. */
@@ -119,14 +142,17 @@ export class Peer {
     const neighbour = this.#neighbours.get(id);
     if (neighbour === undefined) return;
     neighbour.isBusy = false;
-    this.#offerFreeSlots();
+    this.#offerIfFree(neighbour);
   }
 
   /** A neighbour offers an upload. */
   granted(id: number, suggestion: number | undefined): void {
     const neighbour = this.#neighbours.get(id);
     if (neighbour === undefined) return;
-    const hasRoom = this.#downloads.count < this.#options.downloadSlots;
+    // It serves one piece to a neighbour at a time: what stood still has ended on its side.
+    this.#downloads.forgetStalled(id);
+    const { lane } = neighbour;
+    const hasRoom = this.#downloads.countFrom((from) => this.#neighbours.get(from)?.lane === lane) < lane.downloadSlots;
     const piece = hasRoom ? this.#pick(neighbour, suggestion) : undefined;
     if (piece === undefined) {
       this.#options.actions.decline(id);
@@ -139,6 +165,25 @@ export class Peer {
   /** A neighbour asks for a piece after an offer. */
   requested(id: number, piece: number): void {
     this.#superSeeding?.took(id, piece);
+    const neighbour = this.#neighbours.get(id);
+    if (neighbour?.isQuiet !== true) return;
+    neighbour.isQuiet = false;
+    neighbour.lane.uploads++;
+  }
+
+  /**
+   * An offer has not been answered for a while (`QUIET_AFTER_MS`), or nothing of an upload has left: its slot is given to another neighbour, while the offer or
+   * upload stands. Most often the neighbour is dead and will be found to be; where it was only slow, there is one upload more than there are
+   * slots for a while.
+   */
+  wentQuiet(id: number): void {
+    const neighbour = this.#neighbours.get(id);
+    if (neighbour === undefined || !neighbour.isServed || neighbour.isQuiet) return;
+    neighbour.isQuiet = true;
+    neighbour.lane.uploads--;
+    // What it does not take now can go to somebody else.
+    this.#superSeeding?.withdraw(id);
+    this.#offerFreeSlots(neighbour.lane);
   }
 
   /** A neighbour has no use for an offer. */
@@ -147,8 +192,11 @@ export class Peer {
     if (neighbour === undefined) return;
     neighbour.isBusy = true;
     this.#superSeeding?.withdraw(id);
+    const { lane } = neighbour;
+    const wasFull = lane.uploads >= lane.uploadSlots;
     this.#endUpload(neighbour);
-    this.#offerFreeSlots();
+    // Where a slot was free before, nobody else could use it.
+    if (wasFull) this.#offerFreeSlots(lane);
   }
 
   /** An upload has come to its end, be it good or bad. */
@@ -156,8 +204,9 @@ export class Peer {
     const neighbour = this.#neighbours.get(id);
     if (neighbour === undefined) return;
     this.#endUpload(neighbour);
-    if (this.#uploads < this.#options.uploadSlots && this.#isWorthKeeping(neighbour)) this.#offer(neighbour);
-    this.#offerFreeSlots();
+    const { lane } = neighbour;
+    if (lane.uploads < lane.uploadSlots && this.#isWorthKeeping(neighbour)) this.#offer(neighbour);
+    this.#offerFreeSlots(lane);
   }
 
   /**
@@ -184,7 +233,16 @@ export class Peer {
       neighbour.isBusy = false;
     }
     this.#options.actions.announce(piece);
-    this.#offerFreeSlots();
+    this.#offerFreeSlots(this.#near);
+    this.#offerFreeSlots(this.#far);
+  }
+
+  /**
+   * Nothing of a piece that was asked for has come for a while (`QUIET_AFTER_MS`): its slot is free, and it may be asked for elsewhere. It may still
+   * come; `received`, `failed` or `removeNeighbour` follows as ever.
+   */
+  stalled(id: number, piece: number): void {
+    if (this.#downloads.stall(piece, id)) this.#options.actions.welcome();
   }
 
   /** A piece did not come, or was not what it should be. */
@@ -221,19 +279,25 @@ export class Peer {
   #endUpload(neighbour: Neighbour): void {
     if (!neighbour.isServed) return;
     neighbour.isServed = false;
-    this.#uploads--;
+    if (neighbour.isQuiet) neighbour.isQuiet = false;
+    else neighbour.lane.uploads--;
   }
 
   #isWorthKeeping(neighbour: Neighbour): boolean {
     // The piece just sent still counts as lacking, until the neighbour has announced it.
     if (neighbour.lacking < 2) return false;
-    const neediest = this.#neediest();
+    const neediest = this.#neediest(neighbour.lane);
     return neediest === undefined || neediest.lacking - neighbour.lacking <= NEEDIER_BY_PIECES;
   }
 
-  #offerFreeSlots(): void {
-    while (this.#uploads < this.#options.uploadSlots) {
-      const neighbour = this.#neediest();
+  /** Offers a free slot to a neighbour that has just become able to use one. Where a slot was free, nobody else could. */
+  #offerIfFree(neighbour: Neighbour): void {
+    if (neighbour.lane.uploads < neighbour.lane.uploadSlots && canUseOffer(neighbour)) this.#offer(neighbour);
+  }
+
+  #offerFreeSlots(lane: Lane): void {
+    while (lane.uploads < lane.uploadSlots) {
+      const neighbour = this.#neediest(lane);
       if (neighbour === undefined) return;
       this.#offer(neighbour);
     }
@@ -241,16 +305,16 @@ export class Peer {
 
   #offer(neighbour: Neighbour): void {
     neighbour.isServed = true;
-    this.#uploads++;
+    neighbour.lane.uploads++;
     this.#options.actions.grant(neighbour.id, this.#superSeeding?.offer(neighbour.id, neighbour.held));
   }
 
-  /** The neighbour that lacks most of what is here, of those that can use an offer; any of several. */
-  #neediest(): Neighbour | undefined {
+  /** The neighbour of a lane that lacks most of what is here, of those that can use an offer; any of several. */
+  #neediest(lane: Lane): Neighbour | undefined {
     let best: Neighbour | undefined;
     let ties = 0;
     for (const neighbour of this.#neighbours.values()) {
-      if (neighbour.lacking === 0 || neighbour.isBusy || neighbour.isServed) continue;
+      if (neighbour.lane !== lane || !canUseOffer(neighbour)) continue;
       if (best === undefined || neighbour.lacking > best.lacking) {
         best = neighbour;
         ties = 1;
@@ -258,4 +322,8 @@ export class Peer {
     }
     return best;
   }
+}
+
+function canUseOffer({ lacking, isBusy, isServed }: Neighbour): boolean {
+  return lacking > 0 && !isBusy && !isServed;
 }

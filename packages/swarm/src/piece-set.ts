@@ -53,9 +53,10 @@ export class PieceSet {
   /** Returns whether it was not in it before. RangeError for a number that the image does not have. */
   add(piece: number): boolean {
     this.#check(piece);
-    if (this.has(piece)) return false;
-    const word = piece >>> 5;
-    this.words[word] = (this.words[word] ?? 0) | (1 << (piece & 31));
+    const bits = this.words[piece >>> 5] ?? 0;
+    const bit = 1 << (piece & 31);
+    if ((bits & bit) !== 0) return false;
+    this.words[piece >>> 5] = bits | bit;
     this.#size += 1;
     return true;
   }
@@ -80,7 +81,8 @@ export class PieceSet {
   }
 
   #check(piece: number): void {
-    if (Number.isInteger(piece) && piece >= 0 && piece < this.pieceCount) return;
+    // The comparison holds for integers from 0 to 2^32 - 1 only.
+    if (piece >>> 0 === piece && piece < this.pieceCount) return;
     throw new RangeError(`piece ${piece}: the image has ${this.pieceCount}`);
   }
 }

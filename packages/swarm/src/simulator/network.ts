@@ -4,7 +4,7 @@ import { EventQueue } from "./event-queue.ts";
 export interface Link {
   /** Bytes per second. */
   readonly rate: number;
-  readonly transfers: Set<Transfer>;
+  readonly transfers: Transfer[];
 }
 
 /** A transfer under way. */
@@ -38,23 +38,27 @@ export class SimulatedNetwork {
   }
 
   link(rate: number): Link {
-    return { rate, transfers: new Set() };
+    return { rate, transfers: [] };
   }
 
   after(seconds: number, call: () => void): void {
-    this.#events.push(this.#now + seconds, { transfer: undefined, version: 0, call });
+    this.#events.pushAfter(this.#now, seconds, { transfer: undefined, version: 0, call });
+  }
+
+  at(time: number, call: () => void): void {
+    this.#events.push(time, { transfer: undefined, version: 0, call });
   }
 
   start(path: readonly Link[], bytes: number, done: () => void): Transfer {
     const transfer: Transfer = { path, done, remaining: bytes, rate: 0, since: this.#now, version: 0 };
-    for (const link of path) link.transfers.add(transfer);
+    for (const link of path) link.transfers.push(transfer);
     this.#share(path);
     return transfer;
   }
 
   cancel(transfer: Transfer): void {
     transfer.version++;
-    for (const link of transfer.path) link.transfers.delete(transfer);
+    for (const { transfers } of transfer.path) transfers.splice(transfers.indexOf(transfer), 1);
     this.#share(transfer.path);
   }
 
@@ -91,21 +95,25 @@ export class SimulatedNetwork {
   }
 }
 
-/** What a transfer gets on a link that nothing else holds back. */
+/** What a transfer gets on a link that nothing else holds back: those that another link holds below that leave the rest to the others. */
 function shareOf(link: Link): number {
-  let rest = link.rate;
-  let sharing = link.transfers.size;
-  const limits: number[] = [];
-  for (const transfer of link.transfers) {
-    let limit = Infinity;
-    for (const other of transfer.path) if (other !== link) limit = Math.min(limit, other.rate / other.transfers.size);
-    if (limit < rest / sharing) limits.push(limit);
+  const { rate, transfers } = link;
+  let share = rate / transfers.length;
+  for (let held = 0; ;) {
+    let sharing = 0;
+    let rest = rate;
+    for (const { path } of transfers) {
+      let limit = Infinity;
+      for (const other of path) {
+        if (other !== link) limit = Math.min(limit, other.rate / other.transfers.length);
+      }
+      if (limit < share) rest -= limit;
+      else sharing++;
+    }
+    const next = transfers.length - sharing;
+    // The share only grows from round to round, and with it the number of those that are held back.
+    if (next <= held || sharing === 0) return share;
+    held = next;
+    share = rest / sharing;
   }
-  limits.sort((a, b) => a - b);
-  for (const limit of limits) {
-    if (sharing === 1 || limit >= rest / sharing) break;
-    rest -= limit;
-    sharing--;
-  }
-  return rest / sharing;
 }

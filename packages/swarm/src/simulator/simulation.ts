@@ -1,4 +1,4 @@
-import { GATEWAYS_PER_SITE, TRANSFER_SLOTS } from "../limits.ts";
+import { GATEWAYS_PER_SITE, QUIET_AFTER_MS, TRANSFER_SLOTS } from "../limits.ts";
 import { PieceSet } from "../piece-set.ts";
 import { Peer } from "../peer.ts";
 import { type Introduction, Tracker } from "../tracker.ts";
@@ -23,6 +23,12 @@ export interface SimulationOptions {
   readonly pieceBytes: number;
   /** Seconds that a message takes. */
   readonly latency: number;
+  /** Seconds that a message takes between sites; as `latency` when it is not given. */
+  readonly lineLatency?: number;
+  /** Seconds at whose multiples peers learn what their neighbours have got meanwhile. Default `HAVE_INTERVAL`. */
+  readonly haveInterval?: number;
+  /** Seconds after which both ends of a transfer see that it stands still, and an unanswered offer is taken for one. Default `QUIET_AFTER_MS`. */
+  readonly quietAfter?: number;
   /** Seconds until the death of a machine is noticed. */
   readonly deathNoticedAfter: number;
   /** Bytes per second of the line of each site, per direction; a site that is not in it has no limit. */
@@ -43,6 +49,9 @@ export interface SimulationResult {
   readonly declinedOffers: number;
 }
 
+/** As the real ones: what has come within 20 ms goes out in one message. */
+const HAVE_INTERVAL = 0.02;
+
 interface Running {
   readonly transfer: Transfer;
   readonly from: number;
@@ -56,11 +65,15 @@ export class Simulation {
   readonly #network = new SimulatedNetwork();
   readonly #tracker: Tracker;
   readonly #peers: Peer[] = [];
+  /** What each peer is about to be told: neighbour, piece, neighbour, piece, … */
+  readonly #news: number[][] = [];
+  #isNewsDue = false;
   readonly #uplinks: Link[];
   readonly #downlinks: Link[];
   readonly #siteLinks: ReadonlyMap<string, { up: Link; down: Link }>;
   readonly #fastest: number;
-  readonly #dead = new Set<number>();
+  /** 1 for a machine without power. */
+  readonly #dead: Uint8Array;
   /** By who sends, who receives and the piece. */
   readonly #running = new Map<string, Running>();
   readonly #completedAt = new Map<number, number>();
@@ -72,6 +85,7 @@ export class Simulation {
   private constructor(options: SimulationOptions) {
     this.#options = options;
     this.#tracker = new Tracker(options.random);
+    this.#dead = new Uint8Array(options.machines.length);
     this.#fastest = options.machines.reduce((most, { upload, download }) => Math.max(most, upload, download), 0);
     this.#uplinks = options.machines.map(({ upload }) => this.#network.link(upload));
     this.#downlinks = options.machines.map(({ download }) => this.#network.link(download));
@@ -99,6 +113,7 @@ export class Simulation {
     const { machines } = this.#options;
     for (const [id, machine] of machines.entries()) {
       this.#peers.push(this.#peer(id, machine));
+      this.#news.push([]);
       if (machine.isSeed !== true) this.#awaited++;
       if (machine.diesAt !== undefined) this.#network.after(machine.diesAt, () => this.#die(id));
     }
@@ -113,7 +128,7 @@ export class Simulation {
 
   #introduce(links: readonly Introduction[]): void {
     for (const { a, b, isRemote } of links) {
-      if (this.#dead.has(a) || this.#dead.has(b)) continue;
+      if (this.#isDead(a) || this.#isDead(b)) continue;
       this.#peerOf(a).addNeighbour({ id: b, held: this.#peerOf(b).held.clone(), share: this.#share(a, isRemote) });
       this.#peerOf(b).addNeighbour({ id: a, held: this.#peerOf(a).held.clone(), share: this.#share(b, isRemote) });
     }
@@ -134,13 +149,13 @@ export class Simulation {
       random,
       actions: {
         announce: (piece) => this.#announce(id, piece),
-        welcome: () => this.#toNeighbours(id, (peer) => peer.neighbourWelcomes(id)),
-        grant: (to, suggestion) => this.#send(to, (peer) => peer.granted(id, suggestion)),
+        welcome: () => this.#welcome(id),
+        grant: (to, suggestion) => this.#grant(id, to, suggestion),
         decline: (to) => {
           this.#declined++;
-          this.#send(to, (peer) => peer.declined(id));
+          this.#send(id, to, (peer) => peer.declined(id));
         },
-        request: (from, piece) => this.#send(from, () => this.#transfer(from, id, piece)),
+        request: (from, piece) => this.#send(id, from, () => this.#transfer(from, id, piece)),
         cancel: (from, piece) => this.#stop(from, id, piece),
       },
     });
@@ -152,29 +167,81 @@ export class Simulation {
   }
 
   /** Delivers a message, unless its receiver has died. */
-  #send(to: number, deliver: (peer: Peer) => void): void {
-    this.#network.after(this.#options.latency, () => {
-      if (!this.#dead.has(to)) deliver(this.#peerOf(to));
+  #send(from: number, to: number, deliver: (peer: Peer) => void): void {
+    this.#network.after(this.#latency(from, to), () => {
+      if (!this.#isDead(to)) deliver(this.#peerOf(to));
     });
   }
 
-  #toNeighbours(id: number, deliver: (peer: Peer) => void): void {
-    const ids = this.#peerOf(id).neighbourIds;
-    // One event for all of them.
-    this.#network.after(this.#options.latency, () => {
-      for (const to of ids) if (!this.#dead.has(to)) deliver(this.#peerOf(to));
+  #latency(from: number, to: number): number {
+    const { machines, latency, lineLatency = latency } = this.#options;
+    return machines[from]?.site === machines[to]?.site ? latency : lineLatency;
+  }
+
+  #grant(from: number, to: number, suggestion: number | undefined): void {
+    this.#network.after(this.#latency(from, to), () => {
+      if (this.#isDead(to)) {
+        this.#afterQuiet(from, (peer) => peer.wentQuiet(to));
+        return;
+      }
+      // An offer does not overtake what was told before it.
+      this.#deliverNews(to);
+      this.#peerOf(to).granted(from, suggestion);
     });
+  }
+
+  /** What a living machine sees of one that has died. */
+  #afterQuiet(id: number, see: (peer: Peer) => void): void {
+    const { quietAfter = QUIET_AFTER_MS / 1000 } = this.#options;
+    this.#network.after(quietAfter, () => {
+      if (!this.#isDead(id)) see(this.#peerOf(id));
+    });
+  }
+
+  #welcome(id: number): void {
+    for (const to of this.#peerOf(id).neighbourIds) this.#send(id, to, (peer) => peer.neighbourWelcomes(id));
   }
 
   #announce(id: number, piece: number): void {
-    this.#toNeighbours(id, (peer) => peer.neighbourHas(id, piece));
+    const { machines, latency, lineLatency = latency } = this.#options;
+    const ids = this.#peerOf(id).neighbourIds;
+    const site = machines[id]?.site;
+    const tell = (isNear: boolean): void => {
+      for (const to of ids) if ((machines[to]?.site === site) === isNear) this.#news[to]?.push(id, piece);
+      if (!this.#isNewsDue) this.#awaitNews();
+    };
+    tell(true);
+    if (this.#tracker.gatewayPlaceOf(id) !== undefined) this.#network.after(lineLatency, () => tell(false));
     if (!this.#peerOf(id).held.isFull) return;
     this.#completedAt.set(id, this.#network.now);
     this.#awaited--;
   }
 
+  /** All at once at the next multiple of the interval: one peer's data stay in the processor's cache meanwhile. */
+  #awaitNews(): void {
+    this.#isNewsDue = true;
+    const { haveInterval = HAVE_INTERVAL } = this.#options;
+    const { now } = this.#network;
+    this.#network.at((Math.floor(now / haveInterval) + 1) * haveInterval, () => {
+      this.#isNewsDue = false;
+      for (const to of this.#news.keys()) this.#deliverNews(to);
+    });
+  }
+
+  #deliverNews(to: number): void {
+    const news = this.#news[to] as number[];
+    if (news.length === 0) return;
+    this.#news[to] = [];
+    if (this.#isDead(to)) return;
+    const peer = this.#peerOf(to);
+    for (let i = 0; i < news.length; i += 2) peer.neighbourHas(news[i] as number, news[i + 1] as number);
+  }
+
   #transfer(from: number, to: number, piece: number): void {
-    if (this.#dead.has(to)) return;
+    if (this.#isDead(to)) {
+      this.#afterQuiet(from, (peer) => peer.wentQuiet(to));
+      return;
+    }
     this.#peerOf(from).requested(to, piece);
     this.#transfers++;
     const key = keyOf(from, to, piece);
@@ -201,23 +268,29 @@ export class Simulation {
     if (running === undefined) return;
     this.#running.delete(keyOf(from, to, piece));
     this.#network.cancel(running.transfer);
-    this.#send(from, (peer) => peer.uploaded(to));
+    this.#send(to, from, (peer) => peer.uploaded(to));
   }
 
   #die(id: number): void {
-    this.#dead.add(id);
+    this.#dead[id] = 1;
     const isReceiver = this.#options.machines[id]?.isSeed !== true;
     if (isReceiver && !this.#completedAt.delete(id)) this.#awaited--;
     for (const { from, to, piece, transfer } of this.#running.values()) {
       if (from !== id && to !== id) continue;
       this.#running.delete(keyOf(from, to, piece));
       this.#network.cancel(transfer);
+      this.#afterQuiet(from, (peer) => peer.wentQuiet(to));
+      this.#afterQuiet(to, (peer) => peer.stalled(from, piece));
     }
     this.#network.after(this.#options.deathNoticedAfter, () => {
       const neighbours = this.#peerOf(id).neighbourIds;
-      for (const other of neighbours) if (!this.#dead.has(other)) this.#peerOf(other).removeNeighbour(id);
+      for (const other of neighbours) if (!this.#isDead(other)) this.#peerOf(other).removeNeighbour(id);
       this.#introduce(this.#tracker.leave(id));
     });
+  }
+
+  #isDead(id: number): boolean {
+    return this.#dead[id] === 1;
   }
 
   #peerOf(id: number): Peer {
