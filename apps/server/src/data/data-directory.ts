@@ -81,9 +81,11 @@ export function createDataDirectory(paths: DataPaths): void {
   try {
     mkdirSync(paths.root, { recursive: true, mode: 0o750 });
     const names = readdirSync(paths.root);
-    if (names.length > 0 && !names.includes(basename(paths.lock))) {
+    // Boot programs may have been put in place before the first start.
+    const others = names.filter((name) => name !== basename(paths.boot));
+    if (others.length > 0 && !names.includes(basename(paths.lock))) {
       throw new Error(
-        `it holds other things (${names.slice(0, 3).join(", ")}); give an empty directory or one that does not exist`,
+        `it holds other things (${others.slice(0, 3).join(", ")}); give an empty directory or one that does not exist`,
       );
     }
     // The lock comes first: it is what tells a data directory from any other.
