@@ -32,6 +32,14 @@ export type { ReplicaOptions, ReplicaProgress, ReplicaStats, ReplicaWork, Unavai
 export { ReplicaPool } from "./replica-pool.ts";
 export { ReplicaView } from "./replica-view.ts";
 export type { ReplicaViewOptions } from "./replica-view.ts";
+export type { ByteReader } from "./used-blocks/byte-reader.ts";
+export { recognise } from "./used-blocks/recognise.ts";
+export type { Finding, FindingKind } from "./used-blocks/recognise.ts";
+export type { UsedRange } from "./used-blocks/usage.ts";
+export { findUsedBlocks } from "./used-blocks/used-blocks.ts";
+export type { PartitionUsage, UsedBlocks } from "./used-blocks/used-blocks.ts";
+export { openByteReader, openUsedImage } from "./used-blocks/used-image-file.ts";
+export type { UsedImage } from "./used-blocks/used-image-file.ts";
 export { watchReads } from "./watched-base.ts";
 export type { DurableFile, ReadOnlyVolume, Volume } from "./volume.ts";
 export { PageCacheEstimate } from "./warm-blocks.ts";

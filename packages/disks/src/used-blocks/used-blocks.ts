@@ -1,0 +1,91 @@
+import { parsePartitionTable } from "@ingot/chunks";
+
+import { type ByteReader, partOf, readBytes } from "./byte-reader.ts";
+import { extUsage } from "./ext-usage.ts";
+import { ntfsUsage } from "./ntfs-usage.ts";
+import { type Finding, recognise } from "./recognise.ts";
+import { swapUsage } from "./swap-usage.ts";
+import { rawUsage, type Usage, UsageBuilder, type UsedRange } from "./usage.ts";
+
+const TABLE_BYTES = 1024 * 1024;
+
+/** What was found in a partition. */
+export interface PartitionUsage {
+  /** As in the partition table; undefined for a file system on the disk itself. */
+  readonly number: number | undefined;
+  /** Bytes from the start of the disk. */
+  readonly offset: number;
+  readonly sizeBytes: number;
+  readonly content: Usage["content"];
+  /** Why it is taken as it is although it was recognised; for people. */
+  readonly reason: string | undefined;
+  /** Bytes that are captured. */
+  readonly dataBytes: number;
+}
+
+/** What of a disk has to be captured. */
+export interface UsedBlocks {
+  readonly sizeBytes: number;
+  /** Sorted, without gaps, covering the disk; multiples of 512. What is not free space of a file system that is known, is data. */
+  readonly ranges: readonly UsedRange[];
+  readonly partitions: readonly PartitionUsage[];
+  readonly findings: readonly Finding[];
+  readonly dataBytes: number;
+}
+
+/** Reads a disk's partition table and the maps of its file systems (ext2/3/4, NTFS, Linux swap). Reads nothing else. */
+export async function findUsedBlocks(disk: ByteReader): Promise<UsedBlocks> {
+  const head = await readBytes(disk, 0, Math.min(TABLE_BYTES, disk.sizeBytes));
+  const findings = await recognise(disk);
+  const places = placesOf(head, disk.sizeBytes);
+  const builder = new UsageBuilder();
+  const partitions: PartitionUsage[] = [];
+  let end = 0;
+  for (const { number, offset, length } of places) {
+    const reader = partOf(disk, offset, length);
+    const finding = findings.find(({ partition }) => partition === number);
+    const usage = finding === undefined ? await usageOf(reader) : rawUsage(length, `holds ${finding.kind}`);
+    builder.add("data", offset - end);
+    for (const range of usage.ranges) builder.add(range.kind, range.length);
+    end = offset + length;
+    partitions.push({
+      number,
+      offset,
+      sizeBytes: length,
+      content: usage.content,
+      reason: usage.reason,
+      dataBytes: dataBytesOf(usage.ranges),
+    });
+  }
+  const ranges = builder.finish(disk.sizeBytes);
+  return { sizeBytes: disk.sizeBytes, ranges, partitions, findings, dataBytes: dataBytesOf(ranges) };
+}
+
+/** The partitions in the order of the disk; the disk itself when it has no table. Partitions that overlap are left out: the disk is data there. */
+function placesOf(
+  head: Uint8Array,
+  sizeBytes: number,
+): { number: number | undefined; offset: number; length: number }[] {
+  const table = parsePartitionTable(head);
+  if (table === undefined) return [{ number: undefined, offset: 0, length: sizeBytes }];
+  const places = table.partitions
+    .map(({ number, firstLba, sectorCount }) => ({ number, offset: firstLba * 512, length: sectorCount * 512 }))
+    .filter(({ offset, length }) => length > 0 && offset + length <= sizeBytes)
+    .sort((a, b) => a.offset - b.offset);
+  return places.filter((place, at) => {
+    const before = places[at - 1];
+    const after = places[at + 1];
+    const isFree = before === undefined || before.offset + before.length <= place.offset;
+    return isFree && (after === undefined || place.offset + place.length <= after.offset);
+  });
+}
+
+async function usageOf(reader: ByteReader): Promise<Usage> {
+  return (
+    (await extUsage(reader)) ?? (await ntfsUsage(reader)) ?? (await swapUsage(reader)) ?? rawUsage(reader.sizeBytes)
+  );
+}
+
+function dataBytesOf(ranges: readonly UsedRange[]): number {
+  return ranges.reduce((sum, { kind, length }) => sum + (kind === "data" ? length : 0), 0);
+}
