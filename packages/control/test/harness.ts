@@ -1,4 +1,14 @@
-import type { EventKind, IngotEvent, Machine, Page, SparseImage, SparseRange } from "@ingot/api";
+import type {
+  EventKind,
+  IngotEvent,
+  Machine,
+  MulticastAnswer,
+  Page,
+  SparseImage,
+  SparseRange,
+  SwarmJoinAnswer,
+  SwarmReportAnswer,
+} from "@ingot/api";
 import {
   type Digest,
   encodeManifest,
@@ -16,6 +26,7 @@ import type { Hono } from "hono";
 import {
   type BootBindings,
   Control,
+  createAgentApp,
   createApiApp,
   createBootApp,
   type Database,
@@ -23,6 +34,9 @@ import {
   type ImageLibrary,
   openSqlite,
   type OpenDisk,
+  type SlotLimits,
+  type SwarmDoor,
+  type SwarmMember,
 } from "../src/index.ts";
 
 /** 2026-11-22T08:00:00Z. */
@@ -69,6 +83,10 @@ export class MemoryLibrary implements ImageLibrary {
       zeroBytes: 0,
       dontCareBytes: 0,
     };
+  }
+
+  async readSignature(id: Digest): Promise<Uint8Array | undefined> {
+    return this.manifests.has(id) ? new Uint8Array(64).fill(7) : undefined;
   }
 
   async readManifest(id: Digest): Promise<Manifest> {
@@ -136,6 +154,26 @@ export class MemoryKeeper implements DiskKeeper<OpenDisk> {
   }
 }
 
+/** Answers members of swarms, and remembers who they were. */
+class SilentSwarms implements SwarmDoor {
+  readonly members: SwarmMember[] = [];
+
+  join(_manifestId: string, member: SwarmMember): SwarmJoinAnswer {
+    this.members.push(member);
+    return { state: "joined", ticket: "dGlja2V0", neighbours: [], reportAfterMs: 1000 };
+  }
+
+  report(): SwarmReportAnswer {
+    return { state: "unknown" };
+  }
+
+  leave(): void {}
+
+  multicast(): MulticastAnswer {
+    return { state: "none", reason: "off" };
+  }
+}
+
 /** A control plane with everything in memory, and its two apps. */
 export interface Harness {
   readonly db: Database;
@@ -146,11 +184,15 @@ export interface Harness {
   readonly control: Control<OpenDisk>;
   readonly api: OpenAPIHono;
   readonly boot: Hono<{ Bindings: BootBindings }>;
+  readonly agents: ReturnType<typeof createAgentApp>;
   readonly failures: unknown[];
 }
 
 /** What of a {@link Harness} may be given instead of made. */
-export type HarnessParts = Partial<Pick<Harness, "db" | "clock" | "keeper">> & { readonly library?: ImageLibrary };
+export type HarnessParts = Partial<Pick<Harness, "db" | "clock" | "keeper">> & {
+  readonly library?: ImageLibrary;
+  readonly slots?: Partial<SlotLimits>;
+};
 
 /** Opens a control plane. Close it with `close`. */
 export async function openHarness(parts: HarnessParts = {}): Promise<Harness> {
@@ -175,7 +217,10 @@ export async function openHarness(parts: HarnessParts = {}): Promise<Harness> {
       server: { address: parseIpv4("10.0.0.1"), httpPort: 8471 },
       disk: { address: parseIpv4("10.0.0.1"), port: 3260 },
       subnet: parseIpv4Network("10.0.0.1/24"),
+      agents: { url: "https://10.0.0.1:8472", pin: "9".repeat(64) },
     },
+    slots: parts.slots,
+    minuteOfDay: () => 12 * 60,
     facts: () =>
       Promise.resolve({
         services: [{ name: "iscsi", state: "ready", address: "10.0.0.1:3260" }],
@@ -185,7 +230,8 @@ export async function openHarness(parts: HarnessParts = {}): Promise<Harness> {
   });
   const api = createApiApp(control);
   const boot = createBootApp({ control, files: (request) => new Response(`file ${new URL(request.url).pathname}`) });
-  return { db, clock, library, keeper, control, api, boot, failures };
+  const agents = createAgentApp(control, { signingKey: "5".repeat(64), swarms: new SilentSwarms() });
+  return { db, clock, library, keeper, control, api, boot, agents, failures };
 }
 
 /** An image of `sizeBytes` that is filled with one byte. */

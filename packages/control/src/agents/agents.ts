@@ -180,6 +180,8 @@ export class Agents {
         return turnedAway("refused", "registration-closed", "unknown machine, and registration is closed");
       const id = known?.record.id ?? `a${this.#deps.random(8).toHex()}`;
       const entry = known ?? this.#newEntry(id, from, request);
+      // It comes back after another one took its machine over: a newcomer again.
+      if (entry.record.state === "replaced") entry.sinceMs = this.#deps.clock.now();
       entry.inMemory = request.inventory.system === "ram";
       const token =
         request.token === undefined || entry.record.state === "enrolled"

@@ -130,7 +130,9 @@ class Scheduling {
   decide(): Decision[] {
     const jobs = this.#input.jobs.toSorted((a, b) => b.priority - a.priority || a.order - b.order);
     for (const job of jobs) for (const task of this.#of(job)) this.#holdSlot(job, task);
-    for (const job of jobs) this.#decideJob(job);
+    // A paused job keeps its machines only while no other has use for them.
+    for (const job of jobs) if (job.state !== "paused") this.#decideJob(job);
+    for (const job of jobs) if (job.state === "paused") this.#decideJob(job);
     return this.#decisions;
   }
 
@@ -191,7 +193,11 @@ class Scheduling {
     if (state === "cancelled") return put("cancelled", "the job was cancelled", false);
     if (state === "stopped" && !task.begun)
       return put("cancelled", "the job stopped because too many machines failed", false, { stopped: true });
-    if (state === "paused") return put("paused", "the job is paused", task.begun);
+    if (state === "paused") {
+      const claims = task.begun && !this.#machines.has(task.machine);
+      if (claims) this.#machines.set(task.machine, job.id);
+      return put("paused", "the job is paused", claims);
+    }
     if (state === "scheduled") {
       const at = job.startAtMs === undefined ? "" : ` at ${new Date(job.startAtMs).toISOString()}`;
       return put("waiting", `the job begins${at}`, false);
