@@ -2,6 +2,7 @@ export { distributionBound, type SwarmCapacity } from "./bound.ts";
 export { PieceMap } from "./piece-map.ts";
 export { PieceSet } from "./piece-set.ts";
 export { Peer, type NeighbourFacts, type PeerActions, type PeerOptions } from "./peer.ts";
+export { preload, replaceSeed, scoreSeed, type SeedCandidate, type SeedFacts, slowSeeds, smoothed } from "./seeds.ts";
 export { Tracker, type Introduction, type Member } from "./tracker.ts";
 export { SwarmError, type SwarmErrorCode, type SwarmErrorDetails } from "./errors.ts";
 export {

@@ -11,7 +11,11 @@ function swarm(members: readonly Omit<Member, "id" | "isSeed">[], seed = 1) {
 
 /** Peers that can be reached from peer 0 over links between peers that are there. */
 function reached(tracker: Tracker): Set<number> {
-  const found = new Set([0]);
+  return reachedFrom(tracker, 0);
+}
+
+function reachedFrom(tracker: Tracker, first: number): Set<number> {
+  const found = new Set([first]);
   for (const id of found) for (const other of tracker.neighboursOf(id)) found.add(other);
   return found;
 }
@@ -71,6 +75,22 @@ test("a third of the peers leaves, gateways first, and the rest is one swarm sti
   );
   expect(places).toHaveLength(3 * GATEWAYS_PER_SITE);
   expect(made.length).toBeGreaterThan(0);
+});
+
+test("a site whose seed died has another gateway at once, and a slow seed is the last that other sites are linked to", () => {
+  const tracker = new Tracker(seededRandom(4));
+  for (let id = 0; id < 8; id++) tracker.join({ id, site: "centre", isSeed: id < 2 });
+  tracker.setSlow(new Set([1]));
+  const links = Array.from({ length: 8 }, (_unused, i) => tracker.join({ id: 100 + i, site: "branch", isSeed: false }));
+  const chosen = links.flat().filter(({ isRemote }) => isRemote);
+  // The quick seed is among the first links of each gateway.
+  for (let id = 100; id < 100 + GATEWAYS_PER_SITE; id++) expect(tracker.neighboursOf(id)).toContain(0);
+  const linkedTo = (id: number): number => chosen.filter(({ a, b }) => a === id || b === id).length;
+  expect(linkedTo(0)).toBeGreaterThanOrEqual(linkedTo(1));
+  tracker.leave(0);
+  const gateways = [1, 2, 3, 4, 5, 6, 7].filter((id) => tracker.gatewayPlaceOf(id) !== undefined);
+  expect(gateways).toHaveLength(GATEWAYS_PER_SITE);
+  expect(reachedFrom(tracker, 1).size).toBe(15);
 });
 
 test("joining twice and leaving twice is joining and leaving once", () => {

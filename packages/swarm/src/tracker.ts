@@ -43,6 +43,7 @@ export class Tracker {
   /** Ids by site, and by site and switch. */
   readonly #bySite = new Map<string, number[]>();
   readonly #bySwitch = new Map<string, number[]>();
+  #slow: ReadonlySet<number> = new Set();
 
   constructor(random: () => number) {
     this.#random = random;
@@ -60,6 +61,11 @@ export class Tracker {
   /** Its place among its site's gateways, 0 to `GATEWAYS_PER_SITE` - 1; undefined when it is none. */
   gatewayPlaceOf(id: number): number | undefined {
     return this.#members.get(id)?.gateway;
+  }
+
+  /** The seeds that are slow now (`slowSeeds`), in place of those of the last call: from now on they are linked to other sites last. */
+  setSlow(ids: ReadonlySet<number>): void {
+    this.#slow = ids;
   }
 
   /** A peer joins; returns whom it is to talk to. Joining again changes nothing. */
@@ -119,7 +125,8 @@ export class Tracker {
     for (let place = 0; place < GATEWAYS_PER_SITE; place++) {
       if (places.has(place)) continue;
       const free = members.filter(({ gateway }) => gateway === undefined);
-      const chosen = free.find(({ isSeed }) => isSeed) ?? free[0];
+      const quick = free.filter(({ id }) => !this.#slow.has(id));
+      const chosen = quick.find(({ isSeed }) => isSeed) ?? quick[0] ?? free[0];
       if (chosen === undefined) break;
       chosen.gateway = place;
       links.push(...this.#linkRemote(chosen));
@@ -134,9 +141,14 @@ export class Tracker {
       (other) => other.gateway !== undefined && other.site !== entry.site && !entry.neighbours.has(other.id),
     );
     const have = [...entry.neighbours].filter((id) => this.#members.get(id)?.site !== entry.site).length;
-    const order = remote.map((other) => ({ other, rank: (other.isSeed ? 0 : 1) + this.#random() }));
+    const order = remote.map((other) => ({ other, rank: this.#rankOf(other) + this.#random() }));
     order.sort((x, y) => x.rank - y.rank);
     return order.slice(0, Math.max(0, REMOTE_LINKS - have)).map(({ other }) => connect(entry, other));
+  }
+
+  #rankOf({ id, isSeed }: Entry): number {
+    if (this.#slow.has(id)) return 2;
+    return isSeed ? 0 : 1;
   }
 }
 
