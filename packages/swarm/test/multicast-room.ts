@@ -2,6 +2,7 @@ import { FakeClock, LinkPlan, seededRandom, SimulatedLink } from "@ingot/testkit
 import type { LinkConditions } from "@ingot/testkit/link";
 import { expect } from "vitest";
 import { PACKET_BYTES, PAYLOAD_BYTES } from "../src/multicast/limits.ts";
+import { PacketMemory } from "../src/multicast/packet.ts";
 import { createMulticastPlan } from "../src/multicast/plan.ts";
 import type { MulticastPlan } from "../src/multicast/plan.ts";
 import type { EndReason } from "../src/multicast/receiver.ts";
@@ -73,7 +74,7 @@ export class Member {
     if (this.rowIsLost(this.#row++)) return;
     for (let at = 0; at < length; at += PACKET_BYTES)
       this.link.send(bytes.subarray(at, Math.min(at + PACKET_BYTES, length)), (packet) =>
-        this.session.receive(packet, 0, packet.length, clock.now()),
+        this.session.receive(new PacketMemory(Uint8Array.from(packet)), 0, packet.length, clock.now()),
       );
   }
 
@@ -109,8 +110,8 @@ export class Room {
 
   report(packet: Uint8Array): void {
     this.reports += 1;
-    const copy = packet.slice();
-    this.clock.setTimer(1, () => this.sender.receive(copy, 0, copy.length, this.clock.now()));
+    const copy = new PacketMemory(Uint8Array.from(packet));
+    this.clock.setTimer(1, () => this.sender.receive(copy, 0, packet.length, this.clock.now()));
   }
 
   /** Until the sender is done and all have heard so, or for `mostMs`. */

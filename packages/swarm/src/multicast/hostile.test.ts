@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Room, PIECES, planWith } from "../../test/multicast-room.ts";
 import { BLOCK_PACKETS, HEADER_BYTES, MAC_BYTES, PACKET_BYTES, PAYLOAD_BYTES, ROW_PACKETS } from "./limits.ts";
-import { encodeRanges, PacketCodec, PacketKind } from "./packet.ts";
+import { encodeRanges, PacketCodec, PacketKind, PacketMemory } from "./packet.ts";
 import { keyOf } from "./plan.ts";
 import { SenderSession } from "./sender.ts";
 
@@ -10,10 +10,10 @@ describe("hostile packets", () => {
   const codec = new PacketCodec(plan.session, keyOf(plan));
   const data = { kind: PacketKind.data, flags: 0, sequence: 0, piece: 0, offset: 0, total: 1 };
 
-  function packet(header: Parameters<PacketCodec["encode"]>[0], payloadBytes = PAYLOAD_BYTES): Uint8Array {
-    const bytes = new Uint8Array(HEADER_BYTES + payloadBytes + MAC_BYTES);
-    codec.encode(header, payloadBytes, new DataView(bytes.buffer), 0);
-    return bytes;
+  function packet(header: Parameters<PacketCodec["encode"]>[0], payloadBytes = PAYLOAD_BYTES): PacketMemory {
+    const memory = new PacketMemory(new Uint8Array(HEADER_BYTES + payloadBytes + MAC_BYTES));
+    codec.encode(header, payloadBytes, memory, 0);
+    return memory;
   }
 
   test.each([
@@ -50,7 +50,7 @@ describe("hostile packets", () => {
       const step = sender.next(0);
       if (step.kind !== "send") throw new Error("nothing to send");
       for (let at = 0; at < step.length; at += PACKET_BYTES)
-        expect(member.session.receive(sender.buffer, at, PACKET_BYTES, 0)).toBe(false);
+        expect(member.session.receive(new PacketMemory(sender.buffer), at, PACKET_BYTES, 0)).toBe(false);
     }
     room.sender.begin();
     room.run();
@@ -75,14 +75,13 @@ describe("hostile packets", () => {
     room.join({ seed: 1 });
     room.sender.begin();
     room.run(100);
-    const report = (sequence: number, first: number, count: number): Uint8Array => {
-      const bytes = new Uint8Array(HEADER_BYTES + 8 + MAC_BYTES);
-      const view = new DataView(bytes.buffer);
-      encodeRanges([{ first, count }], view, HEADER_BYTES);
-      codec.encode({ ...data, kind: PacketKind.report, piece: 9, sequence, total: 0 }, 8, view, 0);
-      return bytes;
+    const report = (sequence: number, first: number, count: number): PacketMemory => {
+      const memory = new PacketMemory(new Uint8Array(HEADER_BYTES + 8 + MAC_BYTES));
+      encodeRanges([{ first, count }], memory.view, HEADER_BYTES);
+      codec.encode({ ...data, kind: PacketKind.report, piece: 9, sequence, total: 0 }, 8, memory, 0);
+      return memory;
     };
-    const receive = (bytes: Uint8Array): void => room.sender.receive(bytes, 0, bytes.length, 100);
+    const receive = (memory: PacketMemory): void => room.sender.receive(memory, 0, memory.bytes.length, 100);
     receive(report(0, 0xffff_0000, 1));
     receive(report(1, 0, 0xffff_ffff));
     receive(packet(data));

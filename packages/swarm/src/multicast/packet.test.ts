@@ -2,7 +2,7 @@ import { bytesFromHex, hexFromBytes } from "@ingot/wire";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { HEADER_BYTES, KEY_BYTES, MAC_BYTES, MAX_REPORT_RANGES, PACKET_BYTES, PAYLOAD_BYTES } from "./limits.ts";
-import { decodeRanges, encodeRanges, FLAG_ENDED, PacketCodec, PacketKind } from "./packet.ts";
+import { decodeRanges, encodeRanges, FLAG_ENDED, PacketCodec, PacketKind, PacketMemory } from "./packet.ts";
 import type { PacketHeader } from "./packet.ts";
 
 const key = Uint8Array.from({ length: KEY_BYTES }, (_unused, index) => index);
@@ -11,11 +11,11 @@ const codec = new PacketCodec(0x0102_0304, key);
 function encode(header: Omit<PacketHeader, "session">, payload: Uint8Array): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(PACKET_BYTES);
   bytes.set(payload, HEADER_BYTES);
-  return bytes.subarray(0, codec.encode(header, payload.length, new DataView(bytes.buffer), 0));
+  return bytes.subarray(0, codec.encode(header, payload.length, new PacketMemory(bytes), 0));
 }
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-const decode = (bytes: Uint8Array) => codec.decode(viewOf(bytes), 0, bytes.length);
+const decode = (bytes: Uint8Array<ArrayBuffer>) => codec.decode(new PacketMemory(bytes), 0, bytes.length);
 
 const status = { kind: PacketKind.status, flags: FLAG_ENDED, sequence: 0x1000, piece: 7, offset: 0, total: 0x1000 };
 const statusBytes = bytesFromHex(
@@ -52,8 +52,11 @@ test("what is encoded is decoded, wherever it lies in a buffer", () => {
     fc.property(header, payload, fc.integer({ min: 0, max: 99 }), (fields, bytes, start) => {
       const buffer = new Uint8Array(PACKET_BYTES + 100).fill(0xaa);
       buffer.set(bytes, start + HEADER_BYTES);
-      expect(codec.encode(fields, bytes.length, viewOf(buffer), start)).toBe(PACKET_BYTES);
-      expect(codec.decode(viewOf(buffer), start, PACKET_BYTES)).toEqual({ ...fields, session: codec.session });
+      expect(codec.encode(fields, bytes.length, new PacketMemory(buffer), start)).toBe(PACKET_BYTES);
+      expect(codec.decode(new PacketMemory(buffer), start, PACKET_BYTES)).toEqual({
+        ...fields,
+        session: codec.session,
+      });
       expect(buffer.subarray(start + HEADER_BYTES, start + HEADER_BYTES + PAYLOAD_BYTES)).toEqual(bytes);
       expect(buffer.subarray(0, start).every((byte) => byte === 0xaa)).toBe(true);
       expect(buffer.subarray(start + PACKET_BYTES).every((byte) => byte === 0xaa)).toBe(true);
@@ -67,13 +70,13 @@ describe("malformed", () => {
     { kind: PacketKind.data, flags: 0, sequence: 1, piece: 2, offset: 0, total: 9 },
     new Uint8Array(PAYLOAD_BYTES),
   );
-  const changed = (at: number, value: number): Uint8Array => data.with(at, value);
+  const changed = (at: number, value: number): Uint8Array<ArrayBuffer> => data.with(at, value);
   const resigned = new PacketCodec(0x0102_0304, new Uint8Array(KEY_BYTES).fill(9));
   const otherKey = data.slice();
   resigned.encode(
     { kind: PacketKind.data, flags: 0, sequence: 1, piece: 2, offset: 0, total: 9 },
     PAYLOAD_BYTES,
-    viewOf(otherKey),
+    new PacketMemory(otherKey),
     0,
   );
   test.each([

@@ -66,6 +66,21 @@ export type Refusal = "length" | "foreign" | "session" | "authenticator" | "numb
 
 const MAGIC_AND_VERSION = 0x4947_1000;
 
+/** Memory that packets lie in, with its views: made once, because packets are many. */
+export class PacketMemory {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly view: DataView;
+  /** All of it as words, undefined where it does not begin at one. */
+  readonly words: Uint32Array | undefined;
+
+  constructor(bytes: Uint8Array<ArrayBuffer>) {
+    const { buffer, byteOffset, byteLength } = bytes;
+    this.bytes = bytes;
+    this.view = new DataView(buffer, byteOffset, byteLength);
+    this.words = byteOffset % 4 === 0 ? new Uint32Array(buffer, byteOffset, byteLength >>> 2) : undefined;
+  }
+}
+
 /** The packets of one session: what is encoded is signed, what is decoded is authentic. */
 export class PacketCodec {
   readonly session: number;
@@ -78,7 +93,8 @@ export class PacketCodec {
   }
 
   /** Writes a whole packet around the payload that stands already at `start + 24`; returns its length. */
-  encode(header: Omit<PacketHeader, "session">, payloadBytes: number, into: DataView, start: number): number {
+  encode(header: Omit<PacketHeader, "session">, payloadBytes: number, memory: PacketMemory, start: number): number {
+    const into = memory.view;
     into.setUint32(start, (MAGIC_AND_VERSION | (header.kind << 8) | header.flags) >>> 0);
     into.setUint32(start + 4, this.session);
     into.setUint32(start + 8, header.sequence);
@@ -86,8 +102,7 @@ export class PacketCodec {
     into.setUint32(start + 16, header.offset);
     into.setUint32(start + 20, header.total);
     const length = HEADER_BYTES + payloadBytes;
-    const bytes = new Uint8Array(into.buffer, into.byteOffset, into.byteLength);
-    this.#mac.sign(bytes, start, start + length);
+    this.#mac.sign(memory.bytes, start, start + length);
     return length + MAC_BYTES;
   }
 
@@ -95,7 +110,7 @@ export class PacketCodec {
    * Reads the packet at `start`, whose payload goes from `start + 24` to 16 bytes before its end. Only what the packet itself can say is
    * checked; whoever has the key may have written any number into it.
    */
-  decode(view: DataView, start: number, length: number): PacketHeader | Refusal {
+  decode({ bytes, view }: PacketMemory, start: number, length: number): PacketHeader | Refusal {
     if (length < HEADER_BYTES + MAC_BYTES || length > PACKET_BYTES) return "length";
     const word = view.getUint32(start);
     const kind = (word >>> 8) & 15;
@@ -103,7 +118,6 @@ export class PacketCodec {
     if (view.getUint32(start + 4) !== this.session) return "session";
     if ((kind === PacketKind.data || kind === PacketKind.parity) && length !== PACKET_BYTES) return "length";
     if (kind === PacketKind.status && length !== HEADER_BYTES + MAC_BYTES) return "length";
-    const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
     if (!this.#mac.verify(bytes, start, start + length - MAC_BYTES)) return "authenticator";
     return {
       kind,

@@ -1,4 +1,5 @@
 import { HEADER_BYTES, MAC_BYTES, PACKET_BYTES, ROW_PACKETS } from "./limits.ts";
+import type { PacketMemory } from "./packet.ts";
 
 /** Where the bytes of a packet begin that parity covers: piece, offset, total and payload. */
 const COVERED_FROM = 12;
@@ -13,14 +14,17 @@ const COVERED_WORDS: number = (PACKET_BYTES - MAC_BYTES - COVERED_FROM) / 4;
 export class ParityColumns {
   readonly #sums = new Uint32Array(ROW_PACKETS * COVERED_WORDS);
 
-  /** Adds the packet at `start` of `bytes`, header and all, to a column. */
-  add(column: number, bytes: Uint8Array, start: number): void {
-    const words = wordsOf(bytes, start + COVERED_FROM);
+  /** Adds the packet at `start`, header and all, to a column. */
+  add(column: number, memory: PacketMemory, start: number): void {
     const sums = this.#sums;
-    const at = column * COVERED_WORDS;
+    const to = column * COVERED_WORDS;
+    // Words are read in place where they can be.
+    const inPlace = memory.words !== undefined && start % 4 === 0;
+    const words = inPlace ? memory.words : copyOf(memory.bytes, start + COVERED_FROM);
+    const from = inPlace ? (start + COVERED_FROM) / 4 : 0;
     for (let index = 0; index < COVERED_WORDS; index++) {
-      // Both are inside: the fallbacks are for the compiler, and optimised away.
-      sums[at + index] = (sums[at + index] ?? 0) ^ (words[index] ?? 0);
+      // Both are inside: the fallbacks are for the compiler.
+      sums[to + index] = (sums[to + index] ?? 0) ^ (words[from + index] ?? 0);
     }
   }
 
@@ -47,9 +51,6 @@ export class ParityColumns {
   }
 }
 
-/** Words are read in place where they can be. */
-function wordsOf(bytes: Uint8Array, start: number): Uint32Array {
-  const at = bytes.byteOffset + start;
-  if (at % 4 === 0) return new Uint32Array(bytes.buffer, at, COVERED_WORDS);
+function copyOf(bytes: Uint8Array, start: number): Uint32Array {
   return new Uint32Array(bytes.slice(start, start + COVERED_WORDS * 4).buffer);
 }

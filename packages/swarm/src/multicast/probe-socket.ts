@@ -1,5 +1,5 @@
 import { createSocket } from "node:dgram";
-import { PacketCodec } from "./packet.ts";
+import { PacketCodec, PacketMemory } from "./packet.ts";
 import type { MulticastPlan } from "./plan.ts";
 import { keyOf } from "./plan.ts";
 
@@ -18,8 +18,9 @@ export async function probeMulticast(options: {
   const timer = setTimeout(giveUp, timeoutMs);
   signal?.addEventListener("abort", giveUp);
   socket.on("message", (bytes) => {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    if (typeof codec.decode(view, 0, bytes.length) !== "string") heard.resolve(true);
+    // A copy: Node may hand out views of memory that others share.
+    if (typeof codec.decode(new PacketMemory(Uint8Array.from(bytes)), 0, bytes.length) !== "string")
+      heard.resolve(true);
   });
   socket.on("error", heard.reject);
   socket.bind(plan.port, plan.group, () => {

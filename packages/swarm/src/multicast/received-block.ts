@@ -1,5 +1,5 @@
 import { BLOCK_PACKETS, ROW_PACKETS } from "./limits.ts";
-import type { SequenceRange } from "./packet.ts";
+import type { PacketMemory, SequenceRange } from "./packet.ts";
 import { ParityColumns } from "./parity.ts";
 
 interface BlockParity {
@@ -48,18 +48,18 @@ export class ReceivedBlock {
   }
 
   /** Adds a data packet, header and all, to its column's sum. */
-  addData(at: number, bytes: Uint8Array, start: number): void {
+  addData(at: number, memory: PacketMemory, start: number): void {
     const { sums, counts } = this.#withParity();
     const column = at % ROW_PACKETS;
-    sums.add(column, bytes, start);
+    sums.add(column, memory, start);
     counts[column] = (counts[column] ?? 0) + 1;
   }
 
   /** Adds the parity packet of a column of `rows` packets; false when it was here before. */
-  addParity(column: number, rows: number, bytes: Uint8Array, start: number): boolean {
+  addParity(column: number, rows: number, memory: PacketMemory, start: number): boolean {
     const parity = this.#withParity();
     if (parity.rows[column] !== 0) return false;
-    parity.sums.add(column, bytes, start);
+    parity.sums.add(column, memory, start);
     parity.rows[column] = rows;
     return true;
   }

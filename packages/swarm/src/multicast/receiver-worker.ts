@@ -3,6 +3,7 @@ import { ReceiveBatch, UdpBatchSocket } from "@ingot/linux";
 import { PieceSet } from "../piece-set.ts";
 import { RECEIVE_SOCKET_BYTES } from "./limits.ts";
 import type { FromReceiver, ReceiverStart, ToReceiver } from "./messages.ts";
+import { PacketMemory } from "./packet.ts";
 import type { EndReason } from "./receiver.ts";
 import { ReceiverSession } from "./receiver.ts";
 
@@ -55,6 +56,7 @@ class Receiver {
   readonly #socket: UdpBatchSocket;
   readonly #post: Post;
   readonly #batch = new ReceiveBatch(BATCH);
+  readonly #memory = new PacketMemory(this.#batch.bytes);
   /** Where authentic packets come from. */
   #sender: Uint8Array | undefined;
   #tickMs = 0;
@@ -117,8 +119,7 @@ class Receiver {
     const { start, length, segmentBytes } = this.#batch.take(slot);
     let accepted = false;
     for (let at = 0; at < length; at += segmentBytes)
-      if (this.session.receive(this.#batch.bytes, start + at, Math.min(segmentBytes, length - at), nowMs))
-        accepted = true;
+      if (this.session.receive(this.#memory, start + at, Math.min(segmentBytes, length - at), nowMs)) accepted = true;
     if (accepted) this.#sender = this.#batch.sourceOf(slot);
   }
 }

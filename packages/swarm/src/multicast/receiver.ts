@@ -18,7 +18,16 @@ import {
   ROW_PACKETS,
   SILENCE_MS,
 } from "./limits.ts";
-import { encodeRanges, FLAG_CLOSED, FLAG_ENDED, FLAG_PARITY, FLAG_REPAIR, PacketCodec, PacketKind } from "./packet.ts";
+import {
+  encodeRanges,
+  FLAG_CLOSED,
+  FLAG_ENDED,
+  FLAG_PARITY,
+  FLAG_REPAIR,
+  PacketCodec,
+  PacketKind,
+  PacketMemory,
+} from "./packet.ts";
 import type { PacketHeader, Refusal, SequenceRange } from "./packet.ts";
 import { keyOf, piecesOf } from "./plan.ts";
 import type { MulticastPlan } from "./plan.ts";
@@ -81,8 +90,7 @@ export class ReceiverSession {
   readonly #events: ReceiverEvents;
   readonly #blocks = new Map<number, ReceivedBlock>();
   readonly #id: number;
-  readonly #report = new Uint8Array(HEADER_BYTES + MAX_REPORT_RANGES * 8 + MAC_BYTES);
-  readonly #reportView = new DataView(this.#report.buffer);
+  readonly #report = new PacketMemory(new Uint8Array(HEADER_BYTES + MAX_REPORT_RANGES * 8 + MAC_BYTES));
   /** First sequence number that it could hear. */
   #base: number | undefined;
   /** One past the highest that was sent. */
@@ -138,10 +146,10 @@ export class ReceiverSession {
   }
 
   /** Takes a packet; false when it was not an authentic one of the sender's. */
-  receive(bytes: Uint8Array, start: number, length: number, nowMs: number): boolean {
+  receive(memory: PacketMemory, start: number, length: number, nowMs: number): boolean {
     if (this.#ended) return false;
-    const header = this.#codec.decode(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), start, length);
-    const refusal = typeof header === "string" ? header : this.#accept(header, bytes, start);
+    const header = this.#codec.decode(memory, start, length);
+    const refusal = typeof header === "string" ? header : this.#accept(header, memory, start);
     if (refusal !== undefined) {
       this.#refused[refusal] += 1;
       return false;
@@ -162,12 +170,12 @@ export class ReceiverSession {
     else if (nowMs >= this.#heardMs + SILENCE_MS) this.#finish("silent");
   }
 
-  #accept(header: PacketHeader, bytes: Uint8Array, start: number): Refusal | undefined {
+  #accept(header: PacketHeader, memory: PacketMemory, start: number): Refusal | undefined {
     switch (header.kind) {
       case PacketKind.data:
-        return this.#acceptData(header, bytes, start);
+        return this.#acceptData(header, memory, start);
       case PacketKind.parity:
-        return this.#acceptParity(header, bytes, start);
+        return this.#acceptParity(header, memory, start);
       case PacketKind.status:
         return this.#acceptStatus(header);
       case PacketKind.report:
@@ -175,7 +183,7 @@ export class ReceiverSession {
     }
   }
 
-  #acceptData(header: PacketHeader, bytes: Uint8Array, start: number): Refusal | undefined {
+  #acceptData(header: PacketHeader, memory: PacketMemory, start: number): Refusal | undefined {
     const { sequence, flags } = header;
     if (sequence >= Math.min(this.#total, MAX_SEQUENCE) || !this.#pieces.isPlausible(header)) return "number";
     const isRepair = (flags & FLAG_REPAIR) !== 0;
@@ -196,14 +204,14 @@ export class ReceiverSession {
       this.#counts.direct += 1;
       block.direct += 1;
     }
-    if ((flags & FLAG_PARITY) !== 0) block.addData(at, bytes, start);
-    this.#pieces.place(header, bytes, start + HEADER_BYTES);
+    if ((flags & FLAG_PARITY) !== 0) block.addData(at, memory, start);
+    this.#pieces.place(header, memory.bytes, start + HEADER_BYTES);
     this.#rescue(block, at % ROW_PACKETS);
     this.#dropIfComplete(block);
     return undefined;
   }
 
-  #acceptParity({ sequence, flags: rows }: PacketHeader, bytes: Uint8Array, start: number): Refusal | undefined {
+  #acceptParity({ sequence, flags: rows }: PacketHeader, memory: PacketMemory, start: number): Refusal | undefined {
     const column = sequence % BLOCK_PACKETS;
     if (column >= ROW_PACKETS || rows === 0 || rows > BLOCK_ROWS || sequence >= MAX_SEQUENCE) return "number";
     if (this.#base === undefined) return undefined;
@@ -211,7 +219,7 @@ export class ReceiverSession {
     if (last >= this.#total) return "number";
     const block = this.#blockOf(sequence);
     this.#end = Math.max(this.#end, last + 1);
-    if (block === undefined || !block.addParity(column, rows, bytes, start)) return undefined;
+    if (block === undefined || !block.addParity(column, rows, memory, start)) return undefined;
     this.#rescue(block, column);
     this.#dropIfComplete(block);
     return undefined;
@@ -330,7 +338,7 @@ export class ReceiverSession {
     this.#counts.reports += 1;
     const payloadBytes = encodeRanges(
       [...ranges].sort((a, b) => a.first - b.first),
-      this.#reportView,
+      this.#report.view,
       HEADER_BYTES,
     );
     const header = {
@@ -341,7 +349,7 @@ export class ReceiverSession {
       offset: received,
       total: lost,
     };
-    this.#events.onReport(this.#report.subarray(0, this.#codec.encode(header, payloadBytes, this.#reportView, 0)));
+    this.#events.onReport(this.#report.bytes.subarray(0, this.#codec.encode(header, payloadBytes, this.#report, 0)));
   }
 
   /** Below it nothing more will come. */

@@ -2,6 +2,7 @@ import { parentPort, receiveMessageOnPort, workerData } from "node:worker_thread
 import { encodeSocketAddress, ReceiveBatch, UdpBatchSocket } from "@ingot/linux";
 import { PACKET_BYTES, SEND_SOCKET_BYTES } from "./limits.ts";
 import type { FromSender, SenderStart, ToSender } from "./messages.ts";
+import { PacketMemory } from "./packet.ts";
 import { SenderSession } from "./sender.ts";
 
 const STATS_INTERVAL_MS = 500;
@@ -20,13 +21,14 @@ function run(start: SenderStart, post: (message: FromSender) => void, nextMessag
     socket.sendToGroups({ interfaceAddress: start.interfaceAddress, ttl: start.ttl, loop: start.loop });
     const group = encodeSocketAddress({ address: start.plan.group, port: start.plan.port });
     const reports = new ReceiveBatch(4);
+    const memory = new PacketMemory(reports.bytes);
     let statsMs = 0;
     post({ kind: "ready" });
     for (;;) {
       const seen = Atomics.load(wake, 0);
       for (let message = nextMessage(); message !== undefined; message = nextMessage()) take(session, message);
       const nowMs = performance.now();
-      receiveReports(session, socket, reports, nowMs);
+      receiveReports(session, socket, reports, memory, nowMs);
       const pieces = session.toRead();
       if (pieces.length > 0) post({ kind: "read", pieces });
       const step = session.next(nowMs);
@@ -55,13 +57,19 @@ function take(session: SenderSession, message: ToSender): void {
   }
 }
 
-function receiveReports(session: SenderSession, socket: UdpBatchSocket, batch: ReceiveBatch, nowMs: number): void {
+function receiveReports(
+  session: SenderSession,
+  socket: UdpBatchSocket,
+  batch: ReceiveBatch,
+  memory: PacketMemory,
+  nowMs: number,
+): void {
   // As many as there are slots, and then the next row: a flood of reports must not stop the stream.
   const count = socket.receive(batch, false);
   for (let slot = 0; slot < count; slot++) {
     const { start, length, segmentBytes } = batch.take(slot);
     for (let at = 0; at < length; at += segmentBytes)
-      session.receive(batch.bytes, start + at, Math.min(segmentBytes, length - at), nowMs);
+      session.receive(memory, start + at, Math.min(segmentBytes, length - at), nowMs);
   }
 }
 

@@ -14,7 +14,16 @@ import {
   ROWS_PER_REPAIR,
   STATUS_INTERVAL_MS,
 } from "./limits.ts";
-import { decodeRanges, FLAG_CLOSED, FLAG_ENDED, FLAG_PARITY, FLAG_REPAIR, PacketCodec, PacketKind } from "./packet.ts";
+import {
+  decodeRanges,
+  FLAG_CLOSED,
+  FLAG_ENDED,
+  FLAG_PARITY,
+  FLAG_REPAIR,
+  PacketCodec,
+  PacketKind,
+  PacketMemory,
+} from "./packet.ts";
 import type { Refusal } from "./packet.ts";
 import { ParityColumns } from "./parity.ts";
 import { keyOf, piecesOf } from "./plan.ts";
@@ -53,7 +62,7 @@ export interface SenderStats {
 export class SenderSession {
   /** What `next` says is to be sent. */
   readonly buffer: Uint8Array<ArrayBuffer> = new Uint8Array(ROW_PACKETS * PACKET_BYTES);
-  readonly #view = new DataView(this.buffer.buffer);
+  readonly #memory = new PacketMemory(this.buffer);
   readonly #codec: PacketCodec;
   readonly #pieces: SentPieces;
   readonly #repairs = new RepairQueue();
@@ -105,12 +114,11 @@ export class SenderSession {
   }
 
   /** Takes a packet that came to the sender. */
-  receive(bytes: Uint8Array, start: number, length: number, nowMs: number): void {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const header = this.#codec.decode(view, start, length);
+  receive(memory: PacketMemory, start: number, length: number, nowMs: number): void {
+    const header = this.#codec.decode(memory, start, length);
     if (typeof header === "string") return this.#refuse(header);
     if (header.kind !== PacketKind.report) return this.#refuse("foreign");
-    const ranges = decodeRanges(view, start + HEADER_BYTES, length - HEADER_BYTES - MAC_BYTES, this.#sequence);
+    const ranges = decodeRanges(memory.view, start + HEADER_BYTES, length - HEADER_BYTES - MAC_BYTES, this.#sequence);
     if (typeof ranges === "string") return this.#refuse(ranges);
     if (!this.#reporters.admit(header.piece, header.sequence, nowMs)) return this.#refuse("number");
     this.#counts.reports += 1;
@@ -185,7 +193,7 @@ export class SenderSession {
       if (!this.#encodeData(this.#sequence + packet, packet, this.#blockHasParity ? FLAG_PARITY : 0)) return 0;
     }
     if (this.#blockHasParity)
-      for (let packet = 0; packet < packets; packet++) this.#parity.add(packet, this.buffer, packet * PACKET_BYTES);
+      for (let packet = 0; packet < packets; packet++) this.#parity.add(packet, this.#memory, packet * PACKET_BYTES);
     this.#sequence += packets;
     this.#pieces.sentUpTo(this.#sequence);
     this.#rowsSinceRepair += 1;
@@ -205,7 +213,7 @@ export class SenderSession {
     if (length < PAYLOAD_BYTES)
       this.buffer.fill(0, start + HEADER_BYTES + length, start + HEADER_BYTES + PAYLOAD_BYTES);
     const header = { kind: PacketKind.data, flags, sequence, piece, offset, total };
-    this.#codec.encode(header, PAYLOAD_BYTES, this.#view, start);
+    this.#codec.encode(header, PAYLOAD_BYTES, this.#memory, start);
     return true;
   }
 
@@ -221,11 +229,11 @@ export class SenderSession {
         kind: PacketKind.parity,
         flags: columnRows(this.#sequence - first, column, rows),
         sequence: first + column,
-        piece: this.#view.getUint32(start + 12),
-        offset: this.#view.getUint32(start + 16),
-        total: this.#view.getUint32(start + 20),
+        piece: this.#memory.view.getUint32(start + 12),
+        offset: this.#memory.view.getUint32(start + 16),
+        total: this.#memory.view.getUint32(start + 20),
       };
-      this.#codec.encode(header, PAYLOAD_BYTES, this.#view, start);
+      this.#codec.encode(header, PAYLOAD_BYTES, this.#memory, start);
     }
     this.#parity.clear();
     this.#parityDue = 0;
@@ -260,7 +268,7 @@ export class SenderSession {
   #status(flags: number): SenderStep {
     const total = this.#hasEnded ? this.#sequence : 0;
     const header = { kind: PacketKind.status, flags, sequence: this.#sequence, piece: 0, offset: 0, total };
-    return { kind: "send", length: this.#codec.encode(header, 0, this.#view, 0) };
+    return { kind: "send", length: this.#codec.encode(header, 0, this.#memory, 0) };
   }
 }
 
