@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { addServerOptions, type ServerOptions } from "./common.ts";
 import { EXIT_CODE_HELP } from "./exit-codes.ts";
+import { collect } from "./parse-options.ts";
 
 /** Options of `ingot agent run`. */
 export interface RunOptions extends ServerOptions {
@@ -18,6 +19,11 @@ export function runCommand(): Command {
     .option(
       "--ram",
       "this is the system in memory: server and pin come from the kernel's command line, the machine may be rebooted",
+    )
+    .option(
+      "--screen <device>",
+      "also paint the screen on this terminal, for example /dev/tty1 (may be repeated)",
+      collect,
     )
     .option("--power", "on an installed system: let the server reboot the machine and switch it off")
     .addHelpText(

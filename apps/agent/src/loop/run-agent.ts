@@ -1,4 +1,334 @@
+import { hostname, networkInterfaces } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { AgentInventory, HeartbeatRequest } from "@ingot/api";
+import { interruptSignal, readToken } from "../cli/common.ts";
 import type { RunOptions } from "../cli/run-command.ts";
-export async function runAgent(_options: RunOptions): Promise<void> {
-  await Promise.resolve();
+import { backOffMs } from "../client/back-off.ts";
+import { openSession, type Session } from "../client/session.ts";
+import { AgentError, messageOf } from "../errors.ts";
+import { type Inventory, readInventory } from "../inventory/inventory.ts";
+import { reportOf } from "../inventory/report.ts";
+import { readDiskContent } from "../preflight/read-disk.ts";
+import { lineScreen, paintedScreen, type Screen } from "../screen/screen.ts";
+import type { ScreenContent } from "../screen/screen-text.ts";
+import { parseKernelCommandLine } from "../state/kernel-command-line.ts";
+import { defaultStateFolder, StateFolder } from "../state/state-folder.ts";
+import { type Programs, systemPrograms } from "../system/programs.ts";
+import { RootedFiles, type SystemFiles } from "../system/system-files.ts";
+import { runTask, titleOf } from "../tasks/run-task.ts";
+import {
+  INITIAL_LOOP,
+  type LoopAction,
+  type LoopEvent,
+  type LoopState,
+  stepLoop,
+  type WorkTask,
+} from "./agent-loop.ts";
+import { goDown } from "./go-down.ts";
+
+const MIB = 2 ** 20;
+/** Of a machine's memory this part keeps compressed chunks for others, within these bounds. */
+const CACHE_SHARE = 8;
+const MIN_CACHE_BYTES = 16 * MIB;
+const MAX_CACHE_BYTES = 512 * MIB;
+const MAX_THREADS = 4;
+
+/** What the agent finds around it; tests give another machine. */
+export interface Surroundings {
+  readonly files: SystemFiles;
+  readonly programs: Programs;
+  readonly inventory: (signal: AbortSignal) => Promise<Inventory>;
+}
+
+const THIS_MACHINE: Surroundings = {
+  files: new RootedFiles(),
+  programs: systemPrograms,
+  inventory: (signal) => readInventory(new RootedFiles(), systemPrograms, networkInterfaces(), signal),
+};
+
+/** Enrols this machine and does its tasks until it is interrupted or goes down. */
+export async function runAgent(
+  options: RunOptions,
+  { files, programs, inventory: takeInventory }: Surroundings = THIS_MACHINE,
+  signal: AbortSignal = interruptSignal(),
+): Promise<void> {
+  const isRam = options.ram === true || isInMemory(files);
+  const boot = parseKernelCommandLine(files.readText("/proc/cmdline") ?? "");
+  const state = await StateFolder.open(options.state ?? (isRam ? "/run/ingot" : defaultStateFolder(process.env)));
+  const face = new Face(options.screen ?? [], options.server ?? boot.server ?? "");
+  const inventory = (): Promise<Inventory> => takeInventory(signal);
+  try {
+    const first = await inventory();
+    face.update({ machine: first.dmi.serial ?? hostname(), addresses: addressesOf(first) });
+    const session = await enrol(options, boot, state, face, signal, () => reportWithSignatures(first, isRam));
+    face.update({
+      machine: session.machineName ?? hostname(),
+      server: session.client.address.url,
+      code: undefined,
+      error: undefined,
+      notice: "waiting for a task",
+    });
+    await new AgentRunner(
+      session,
+      face,
+      programs,
+      inventory,
+      first,
+      isRam,
+      isRam || options.power === true,
+      signal,
+    ).run();
+  } finally {
+    face.close();
+  }
+}
+
+/** What the screen shows, as it is known. */
+class Face {
+  #content: ScreenContent;
+  readonly #screens: readonly Screen[];
+
+  constructor(devices: readonly string[], server: string) {
+    this.#content = { machine: hostname(), server, addresses: [], notice: "starting" };
+    const own = process.stdout.isTTY
+      ? paintedScreen(undefined)
+      : lineScreen((line) => process.stdout.write(`${new Date().toISOString()} ${line}\n`));
+    this.#screens = [own, ...devices.map(paintedScreen)];
+  }
+
+  update(change: Partial<ScreenContent>): void {
+    this.#content = { ...this.#content, ...change };
+    for (const screen of this.#screens) screen.show(this.#content);
+  }
+
+  close(): void {
+    for (const screen of this.#screens) screen.close();
+  }
+}
+
+/** Carries out what `stepLoop` decides. */
+class AgentRunner {
+  readonly #session: Session;
+  readonly #face: Face;
+  readonly #programs: Programs;
+  readonly #inventory: () => Promise<Inventory>;
+  readonly #machine: { readonly threads: number; readonly cacheBytes: number; readonly addresses: readonly string[] };
+  readonly #isRam: boolean;
+  readonly #mayGoDown: boolean;
+  readonly #signal: AbortSignal;
+  readonly #done: PromiseWithResolvers<void> = Promise.withResolvers();
+  #state: LoopState = INITIAL_LOOP;
+  #timer: NodeJS.Timeout | undefined;
+  #asking = false;
+  #running: { readonly taskId: string; readonly stop: AbortController; readonly ended: Promise<void> } | undefined;
+
+  constructor(
+    session: Session,
+    face: Face,
+    programs: Programs,
+    inventory: () => Promise<Inventory>,
+    first: Inventory,
+    isRam: boolean,
+    mayGoDown: boolean,
+    signal: AbortSignal,
+  ) {
+    this.#session = session;
+    this.#face = face;
+    this.#programs = programs;
+    this.#inventory = inventory;
+    this.#isRam = isRam;
+    this.#mayGoDown = mayGoDown;
+    this.#signal = signal;
+    const share = Math.floor(first.processor.memoryBytes / CACHE_SHARE);
+    const addresses = addressesOf(first);
+    this.#machine = {
+      threads: Math.max(1, Math.min(MAX_THREADS, first.processor.threads)),
+      cacheBytes: Math.min(MAX_CACHE_BYTES, Math.max(MIN_CACHE_BYTES, share)),
+      addresses: addresses.length > 1 ? addresses : [],
+    };
+  }
+
+  /** Until interrupted; a running task is stopped and remembers what it verified. */
+  async run(): Promise<void> {
+    this.#heartbeatIn(0);
+    this.#signal.addEventListener("abort", () => this.#done.resolve(), { once: true });
+    if (this.#signal.aborted) this.#done.resolve();
+    await this.#done.promise;
+    clearTimeout(this.#timer);
+    this.#running?.stop.abort(new DOMException("the agent ends", "AbortError"));
+    await this.#running?.ended;
+    await this.#sayGoodbye();
+    this.#session.client.close();
+  }
+
+  #dispatch(event: LoopEvent): void {
+    const { state, actions } = stepLoop(this.#state, event);
+    this.#state = state;
+    for (const action of actions) this.#perform(action);
+  }
+
+  #perform(action: LoopAction): void {
+    switch (action.kind) {
+      case "start":
+        this.#start(action.task);
+        return;
+      case "stop":
+        this.#face.update({ notice: `stopping: ${action.reason}` });
+        this.#running?.stop.abort(new DOMException(`the server stopped it: ${action.reason}`, "AbortError"));
+        return;
+      case "heartbeat":
+        this.#heartbeatIn(action.afterMs);
+        return;
+      case "notice":
+        this.#face.update({ notice: action.text });
+        return;
+      case "leave":
+        this.#leave(action.how).catch((error: unknown) => this.#done.reject(error));
+    }
+  }
+
+  #heartbeatIn(afterMs: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#heartbeat(), afterMs);
+  }
+
+  async #heartbeat(): Promise<void> {
+    if (this.#asking) return;
+    this.#asking = true;
+    const { task } = this.#state;
+    const request: HeartbeatRequest =
+      task === undefined ? { state: "idle" } : { state: "working", taskId: task.taskId };
+    try {
+      const answer = await this.#session.client.heartbeat(request, this.#signal);
+      this.#dispatch({ kind: "answered", answer });
+    } catch (error) {
+      if (this.#signal.aborted) return;
+      if (!(error instanceof AgentError) || error.code === "wrong-server") {
+        this.#done.reject(error);
+        return;
+      }
+      // A server that forgot this agent lets it in again at the next start; until then it is as if it were away.
+      this.#dispatch({ kind: "unanswered", message: messageOf(error), random: Math.random() });
+    } finally {
+      this.#asking = false;
+    }
+  }
+
+  #start(task: WorkTask): void {
+    const stop = new AbortController();
+    const { taskId } = task;
+    const title = titleOf(task);
+    this.#face.update({ error: undefined, notice: undefined });
+    let disk: string | undefined;
+    const ended = runTask(
+      {
+        session: this.#session,
+        programs: this.#programs,
+        inventory: this.#inventory,
+        machine: this.#machine,
+        signal: stop.signal,
+        onStop: (reason) => this.#dispatch({ kind: "told-to-stop", taskId, reason }),
+        onChange: (state, progress, note) =>
+          this.#face.update({
+            task: { title, state, disk, progress },
+            ...(note === undefined ? {} : { notice: note }),
+          }),
+        onDisk: (description) => {
+          disk = description;
+        },
+        onFailure: (error) => this.#face.update({ error, task: undefined }),
+      },
+      task,
+    ).then(
+      (outcome) => {
+        this.#running = undefined;
+        const notice = { done: `${title}: done`, failed: `${title}: failed`, stopped: `${title}: stopped` }[outcome];
+        this.#face.update({ task: undefined, notice });
+        this.#dispatch({ kind: "ended", taskId, outcome });
+      },
+      (error: unknown) => this.#done.reject(error),
+    );
+    this.#running = { taskId, stop, ended };
+  }
+
+  async #leave(how: "reboot" | "poweroff"): Promise<void> {
+    if (!this.#mayGoDown) {
+      this.#face.update({ notice: `the server wants a ${how}; start the agent with --power to allow it` });
+      this.#state = { ...this.#state, leaving: false };
+      this.#heartbeatIn(10_000);
+      return;
+    }
+    this.#face.update({ notice: how === "reboot" ? "restarting" : "switching off" });
+    await this.#sayGoodbye();
+    await goDown(this.#programs, how, this.#isRam);
+    this.#done.resolve();
+  }
+
+  /** So that whoever comes next in this machine's name is no clash. Only a courtesy. */
+  async #sayGoodbye(): Promise<void> {
+    try {
+      await this.#session.client.heartbeat({ state: "leaving" }, AbortSignal.timeout(3000));
+    } catch (error) {
+      if (!(error instanceof AgentError) && !(error instanceof DOMException)) throw error;
+    }
+  }
+}
+
+async function enrol(
+  options: RunOptions,
+  boot: { readonly server: string | undefined; readonly pin: string | undefined },
+  state: StateFolder,
+  face: Face,
+  signal: AbortSignal,
+  inventory: () => Promise<AgentInventory>,
+): Promise<Session> {
+  let failures = 0;
+  return openSession({
+    state,
+    server: options.server ?? boot.server,
+    pin: options.pin ?? boot.pin,
+    role: "machine",
+    inventory,
+    token: await readToken(options.tokenFile),
+    signal,
+    onWait: async (answer) => {
+      if (answer instanceof AgentError) {
+        const waitMs = answer.retryAfterMs ?? backOffMs(++failures, Math.random());
+        face.update({ notice: `${messageOf(answer)}; asking again in ${Math.ceil(waitMs / 1000)} s` });
+        await sleep(waitMs, undefined, { signal });
+        return;
+      }
+      failures = 0;
+      // A machine in a rack cannot give up: who was turned away asks again, more and more seldom as the server says.
+      const { code, message, retryAfterSeconds } = answer;
+      face.update(answer.state === "refused" ? { code, error: message } : { code, notice: message, error: undefined });
+      await sleep(Math.max(1, retryAfterSeconds) * 1000, undefined, { signal });
+    },
+  });
+}
+
+/** The inventory as the server gets it, with what stands on each disk. */
+async function reportWithSignatures(inventory: Inventory, isRam: boolean): Promise<AgentInventory> {
+  const disks = await Promise.all(
+    inventory.disks.map(async (disk) => {
+      try {
+        const { leftovers } = await readDiskContent(disk);
+        return { ...disk, signatures: leftovers.map(({ kind, where }) => `${kind} on ${where}`) };
+      } catch (error) {
+        // A disk that cannot be read stands in the inventory all the same; a task that means it will say why.
+        if (!(error instanceof Error && "errno" in error)) throw error;
+        return { ...disk, signatures: ["unreadable"] };
+      }
+    }),
+  );
+  return reportOf({ ...inventory, disks }, isRam ? "ram" : "installed", hostname(), process.arch);
+}
+
+/** The root file system of a system that was loaded into memory. */
+function isInMemory(files: SystemFiles): boolean {
+  return /^\d+ \d+ \S+ \/ \/ [^\n]* - (rootfs|ramfs|tmpfs) /m.test(files.readText("/proc/self/mountinfo") ?? "");
+}
+
+function addressesOf(inventory: Inventory): readonly string[] {
+  return inventory.nics.filter((nic) => nic.link).flatMap((nic) => nic.addresses);
 }
