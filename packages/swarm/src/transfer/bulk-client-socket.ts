@@ -3,7 +3,7 @@ import { type ConnectionOptions, type TLSSocket, connect } from "node:tls";
 import { SwarmError } from "../errors.ts";
 import { fingerprintOfCertificate } from "../identity/identity.ts";
 import { IDLE_CONNECTION_MS, MAX_HEAD_BYTES, MAX_IDLE_CONNECTIONS, MAX_REFUSAL_BYTES } from "./limits.ts";
-import { HEAD_END, type ResponseHead, parseResponseHead } from "./response-head.ts";
+import { HEAD_END, type ResponseHead, parseResponseHead } from "./http-head.ts";
 import { TLS_OPTIONS } from "./tls-options.ts";
 import type { BulkAddress } from "./transfer.ts";
 

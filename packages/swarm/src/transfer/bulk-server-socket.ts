@@ -1,16 +1,23 @@
 import { once } from "node:events";
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { type Server, createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import type { TLSSocket } from "node:tls";
+import { type Server, type TLSSocket, createServer } from "node:tls";
 import { SwarmError } from "../errors.ts";
 import { fingerprintOfCertificate } from "../identity/identity.ts";
-import { CHUNK_HEADER_BYTES, CHUNK_STREAM_TYPE, encodeChunkHeader } from "./chunk-stream.ts";
-import { type OpenPacks, type OutgoingChunk, readFully } from "./image-file.ts";
-import { IDLE_CONNECTION_MS, MAX_CONNECTIONS, SEND_BUFFER_BYTES, UPLOAD_STALL_MS } from "./limits.ts";
+import { CHUNK_STREAM_TYPE } from "./chunk-stream.ts";
+import { HEAD_END, parseRequestHead } from "./http-head.ts";
+import type { OpenPacks, OutgoingChunk } from "./image-file.ts";
+import {
+  HANDSHAKE_MS,
+  IDLE_CONNECTION_MS,
+  MAX_CONNECTIONS,
+  MAX_HEAD_BYTES,
+  SEND_BUFFER_BYTES,
+  UPLOAD_STALL_MS,
+} from "./limits.ts";
 import { type PiecePath, parsePiecePath } from "./piece-path.ts";
 import type { RateCap } from "./rate-cap.ts";
+import { StreamFile, streamBytesOf } from "./stream-file.ts";
 import { TLS_OPTIONS } from "./tls-options.ts";
 
 /** What the bulk door of a thread needs. */
@@ -27,14 +34,15 @@ export interface BulkServerOptions {
   readonly onUpload: (path: PiecePath, fingerprint: string, wireBytes: number, state: "ended" | "failed") => void;
 }
 
-/** A thread's share of the bulk door: HTTPS that gives pieces to those whose key was allowed. */
+/**
+ * A thread's share of the bulk door: HTTP/1.1 over TLS that gives pieces to those whose key was allowed. Not `node:https`, whose requests
+ * and responses cost more than sending a small piece does: there is one method, no body, and every answer has a length.
+ */
 export class BulkServer {
   readonly #options: BulkServerOptions;
   readonly #server: Server;
   readonly #allowed = new Set<string>();
-  readonly #fingerprints = new WeakMap<object, string>();
-  readonly #sockets = new Set<TLSSocket>();
-  readonly #uploads = new Map<ServerResponse, string>();
+  readonly #connections = new Set<Connection>();
   readonly #buffers: Uint8Array<ArrayBuffer>[] = [];
 
   constructor(options: BulkServerOptions) {
@@ -47,19 +55,12 @@ export class BulkServer {
         requestCert: true,
         // No authority has signed these certificates: the list of allowed keys decides.
         rejectUnauthorized: false,
-        keepAliveTimeout: 2 * IDLE_CONNECTION_MS,
+        handshakeTimeout: HANDSHAKE_MS,
         noDelay: true,
       },
-      (request, response) => void this.#answer(request, response),
+      (socket) => this.#accept(socket),
     );
     this.#server.maxConnections = MAX_CONNECTIONS;
-    this.#server.setTimeout(UPLOAD_STALL_MS);
-    this.#server.on("secureConnection", (socket) => {
-      this.#sockets.add(socket);
-      socket.on("close", () => this.#sockets.delete(socket));
-      const certificate = socket.getPeerX509Certificate();
-      if (certificate !== undefined) this.#fingerprints.set(socket, fingerprintOfCertificate(certificate.raw));
-    });
   }
 
   /** Listens beside the other threads, and returns the port. */
@@ -76,138 +77,154 @@ export class BulkServer {
   /** Also ends its connections. */
   disallow(fingerprint: string): void {
     this.#allowed.delete(fingerprint);
-    for (const socket of this.#sockets) if (this.#fingerprints.get(socket) === fingerprint) socket.destroy();
+    for (const connection of this.#connections) if (connection.fingerprint === fingerprint) connection.destroy();
   }
 
   /** Ends the uploads of an image. */
   dropUploads(manifestId: string): void {
-    for (const [response, id] of this.#uploads) if (id === manifestId) response.destroy();
+    for (const connection of this.#connections) if (connection.uploading === manifestId) connection.destroy();
   }
 
   async close(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
+    for (const connection of this.#connections) connection.destroy();
     if (this.#server.listening) await new Promise((resolve) => this.#server.close(resolve));
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const fingerprint = this.#fingerprints.get(request.socket);
-    if (fingerprint === undefined || !this.#allowed.has(fingerprint)) {
-      response.setHeader("connection", "close");
-      return refuse(response, 403, "unknown key");
+  #accept(socket: TLSSocket): void {
+    const connection = new Connection(socket, (text) => this.#answer(connection, text));
+    this.#connections.add(connection);
+    socket.once("close", () => this.#connections.delete(connection));
+  }
+
+  async #answer(connection: Connection, text: string): Promise<void> {
+    const { fingerprint } = connection;
+    if (!this.#allowed.has(fingerprint)) return connection.refuse("403 Forbidden", "unknown key", true);
+    const request = parseRequestHead(text);
+    if (request === undefined) return connection.refuse("400 Bad Request", "expected a GET without a body", true);
+    const { method, target, closes } = request;
+    if (method !== "GET") return connection.refuse("405 Method Not Allowed", "only GET", closes, "Allow: GET\r\n");
+    const path = parsePiecePath(target);
+    if (path === undefined) {
+      return connection.refuse("404 Not Found", "expected /images/<manifest id>/pieces/<number>", closes);
     }
-    if (request.method !== "GET") return refuse(response, 405, "only GET");
-    const path = parsePiecePath(request.url ?? "");
-    if (path === undefined) return refuse(response, 404, "expected /images/<manifest id>/pieces/<number>");
     const { uploads, maxUploads, onUpload } = this.#options;
     if (Atomics.add(uploads, 0, 1) >= maxUploads) {
       Atomics.sub(uploads, 0, 1);
-      return refuse(response, 503, "too many uploads");
+      return connection.refuse("503 Service Unavailable", "too many uploads", closes);
     }
-    this.#uploads.set(response, path.manifestId);
+    connection.uploading = path.manifestId;
     const upload = { wireBytes: 0 };
     let state: "ended" | "failed" = "failed";
     try {
       const chunks = await this.#options.plan(path);
-      if (chunks === undefined) return refuse(response, 404, "not here");
-      await this.#send(response, chunks, upload);
+      if (chunks === undefined) return connection.refuse("404 Not Found", "not here", closes);
+      await this.#send(connection, chunks, closes, upload);
       state = "ended";
     } catch (error) {
-      // What the disk refuses is told; what the other side broke off cannot be.
-      if (response.headersSent || response.destroyed) response.destroy();
-      else if (error instanceof SwarmError) refuse(response, 500, error.message);
-      else throw error;
+      if (!(error instanceof SwarmError)) throw error;
+      // What the disk refuses is told as long as it can be.
+      if (error.code === "read-failed" && upload.wireBytes === 0) {
+        return connection.refuse("500 Internal Server Error", error.message, closes);
+      }
+      connection.destroy();
     } finally {
       Atomics.sub(uploads, 0, 1);
-      this.#uploads.delete(response);
+      connection.uploading = undefined;
       onUpload(path, fingerprint, upload.wireBytes, state);
     }
   }
 
-  /** Rejects when the connection ends before the last byte, or when a file cannot be read. */
+  /** Throws `SwarmError`: `unreachable` when the connection ends before the last byte, `read-failed`. */
   async #send(
-    response: ServerResponse,
+    connection: Connection,
     chunks: readonly OutgoingChunk[],
+    closes: boolean,
     upload: { wireBytes: number },
   ): Promise<void> {
-    const total = chunks.reduce((sum, { length }) => sum + CHUNK_HEADER_BYTES + length, 0);
-    response.writeHead(200, { "content-type": CHUNK_STREAM_TYPE, "content-length": total });
+    const total = streamBytesOf(chunks);
+    const stream = new StreamFile(chunks, this.#options.packs);
     const buffer = this.#buffers.pop() ?? new Uint8Array(SEND_BUFFER_BYTES);
-    const closed = new Promise<never>((_resolve, reject) =>
-      response.once("close", () => reject(new Error("the connection was closed"))),
-    );
-    // Only races read it; without one under way its rejection is nobody's.
-    closed.catch(() => undefined);
-    const filler = new BufferFiller(chunks, this.#options.packs);
-    for (let left = total; left > 0;) {
-      const length = filler.fill(buffer);
+    const head = headOf("200 OK", CHUNK_STREAM_TYPE, total, closes);
+    // The head goes with the first bytes: one TLS record less.
+    let at = new TextEncoder().encodeInto(head, buffer).written;
+    for (let left = total; left > 0; at = 0) {
+      const length = stream.read(buffer.subarray(at));
       const waitMs = this.#options.rateCap.reserve(length, process.hrtime.bigint());
-      if (waitMs > 0) await Promise.race([delay(waitMs, undefined, { ref: false }), closed]);
-      await Promise.race([write(response, buffer.subarray(0, length)), closed]);
+      if (waitMs > 0) await delay(waitMs, undefined, { ref: false });
+      await connection.write(buffer.subarray(0, at + length));
       upload.wireBytes += length;
       left -= length;
     }
     // Given back only here: a write that was broken off may still hold the buffer.
     this.#buffers.push(buffer);
-    response.end();
+    if (closes) connection.end();
   }
 }
 
-/** Turns chunks into a chunk stream, a buffer at a time. */
-class BufferFiller {
-  readonly #chunks: readonly OutgoingChunk[];
-  readonly #packs: OpenPacks;
-  readonly #header = new Uint8Array(CHUNK_HEADER_BYTES);
-  #index = 0;
-  /** Bytes of the current chunk, header included, that were given out. */
-  #done = 0;
+/** One client. Requests are answered one after the other, in the order in which they came. */
+class Connection {
+  /** Of the client's key; empty when it showed none. */
+  readonly fingerprint: string;
+  /** The image that is being sent. */
+  uploading: string | undefined;
+  readonly #socket: TLSSocket;
+  readonly #answer: (head: string) => Promise<void>;
+  #received = "";
+  #isAnswering = false;
 
-  constructor(chunks: readonly OutgoingChunk[], packs: OpenPacks) {
-    this.#chunks = chunks;
-    this.#packs = packs;
+  constructor(socket: TLSSocket, answer: (head: string) => Promise<void>) {
+    const certificate = socket.getPeerX509Certificate();
+    this.fingerprint = certificate === undefined ? "" : fingerprintOfCertificate(certificate.raw);
+    this.#socket = socket;
+    this.#answer = answer;
+    socket.setTimeout(2 * IDLE_CONNECTION_MS, () => socket.destroy());
+    // A connection that fails is closed by that: nobody needs to hear of it.
+    socket.on("error", () => undefined);
+    socket.on("data", (bytes: Buffer) => this.#hear(bytes));
   }
 
-  /** Fills the buffer, or as much of it as is left; returns the bytes. Throws `SwarmError` `read-failed`. */
-  fill(buffer: Uint8Array): number {
-    let at = 0;
-    while (at < buffer.length) {
-      const chunk = this.#chunks[this.#index];
-      if (chunk === undefined) break;
-      at += this.#copy(chunk, buffer.subarray(at));
-      if (this.#done < CHUNK_HEADER_BYTES + chunk.length) continue;
-      this.#index++;
-      this.#done = 0;
-    }
-    return at;
+  /** Resolves when the bytes have gone to the system. Throws `SwarmError` `unreachable`. */
+  async write(bytes: Uint8Array): Promise<void> {
+    if (!this.#socket.destroyed) await new Promise<void>((resolve) => this.#socket.write(bytes, () => resolve()));
+    if (this.#socket.destroyed) throw new SwarmError("unreachable", "the client has gone");
   }
 
-  #copy(chunk: OutgoingChunk, into: Uint8Array): number {
-    if (this.#done < CHUNK_HEADER_BYTES) {
-      encodeChunkHeader({ chunk: chunk.chunk, codec: chunk.codec, storedLength: chunk.length }, this.#header);
-      const part = this.#header.subarray(this.#done, this.#done + into.length);
-      into.set(part);
-      this.#done += part.length;
-      return part.length;
+  refuse(status: string, why: string, closes: boolean, fields = ""): void {
+    const body = `${why}\n`;
+    if (this.#socket.destroyed) return;
+    this.#socket.write(headOf(status, "text/plain", Buffer.byteLength(body), closes, fields) + body);
+    if (closes) this.end();
+  }
+
+  /** Closes behind what was written. */
+  end(): void {
+    this.#socket.destroySoon();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #hear(bytes: Buffer): void {
+    this.#received += bytes.toString("latin1");
+    if (this.#received.length > MAX_HEAD_BYTES) this.destroy();
+    else if (!this.#isAnswering) void this.#answerAll();
+  }
+
+  async #answerAll(): Promise<void> {
+    this.#isAnswering = true;
+    for (let end; (end = this.#received.indexOf(HEAD_END)) >= 0 && !this.#socket.writableEnded;) {
+      const head = this.#received.slice(0, end);
+      this.#received = this.#received.slice(end + HEAD_END.length);
+      this.#socket.setTimeout(UPLOAD_STALL_MS);
+      await this.#answer(head);
+      this.#socket.setTimeout(2 * IDLE_CONNECTION_MS);
     }
-    const at = this.#done - CHUNK_HEADER_BYTES;
-    const length = Math.min(into.length, chunk.length - at);
-    if ("payload" in chunk) into.set(chunk.payload.subarray(at, at + length));
-    else {
-      const fd = typeof chunk.file === "number" ? chunk.file : this.#packs.open(chunk.file);
-      readFully(fd, into.subarray(0, length), chunk.position + at);
-    }
-    this.#done += length;
-    return length;
+    this.#isAnswering = false;
   }
 }
 
-function write(response: ServerResponse, bytes: Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => {
-    response.write(bytes, (error) => (error ? reject(error) : resolve()));
-  });
-}
-
-function refuse(response: ServerResponse, status: number, why: string): void {
-  const body = `${why}\n`;
-  response.writeHead(status, { "content-type": "text/plain", "content-length": body.length });
-  response.end(body);
+function headOf(status: string, type: string, length: number, closes: boolean, fields = ""): string {
+  const connection = closes ? "Connection: close\r\n" : "";
+  return `HTTP/1.1 ${status}\r\n${connection}${fields}Content-Type: ${type}\r\nContent-Length: ${length}${HEAD_END}`;
 }

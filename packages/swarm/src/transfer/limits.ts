@@ -19,6 +19,9 @@ export const MAX_CHUNK_RANGES = 512;
 /** Connections that the bulk door accepts, for each thread. */
 export const MAX_CONNECTIONS = 512;
 
+/** A client has so long for TLS. */
+export const HANDSHAKE_MS = 10_000;
+
 /** A client that says nothing, or does not read what it asked for, is let go after so long. */
 export const UPLOAD_STALL_MS = 30_000;
 
