@@ -8,7 +8,7 @@ import { FileTree } from "./file-tree.ts";
 import { kernelRelease } from "./kernel-modules.ts";
 import { withoutSymbols } from "./node-program.ts";
 import { PartCache, replaceFile, sha256 } from "./part-cache.ts";
-import { PACKAGES } from "./recipe.ts";
+import { COMPRESSION_LEVEL, PACKAGES } from "./recipe.ts";
 import { addSourceTrees } from "./source-trees.ts";
 import { systemTree } from "./system-tree.ts";
 import { UnpackedRoot } from "./unpacked-root.ts";
@@ -20,6 +20,8 @@ export interface RamSystemOptions {
   /** Kept between builds: downloaded packages, compressed parts. */
   readonly cache: string;
   readonly programs: Programs;
+  /** zstd's level, default 19; a test that builds twice has no time for that. */
+  readonly compressionLevel?: number | undefined;
   /** Called with one line of text per step. */
   readonly onProgress?: ((line: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -55,12 +57,15 @@ export async function buildRamSystem(options: RamSystemOptions): Promise<RamSyst
       `the agent's system is made for x86-64 on x86-64, this machine is ${process.arch}`,
     );
   }
-  const parts = await PartCache.open(join(options.cache, "parts"), tell);
+  const parts = await PartCache.open(join(options.cache, "parts"), options.compressionLevel ?? COMPRESSION_LEVEL, tell);
+  // The longest step; it goes on beside the others.
+  const nodePart = parts.archive(nodeTree(), "Node");
+  nodePart.catch(() => undefined);
   const downloads = join(options.cache, "packages");
   tell("downloading Debian packages");
   const packages = await downloadPackages({ packages: PACKAGES, directory: downloads, programs, signal });
   const system = await systemPart(options, parts, packages, downloads);
-  const node = await parts.archive(nodeTree(), "Node");
+  const node = await nodePart;
   signal?.throwIfAborted();
   const agent = await parts.archive(agentTree(), "the agent");
 
@@ -89,12 +94,12 @@ interface SystemPart {
 
 /** Follows from the packages and this folder's code, which together name it in the cache: nothing is unpacked when it is there. */
 async function systemPart(
-  { cache, programs, signal, onProgress }: RamSystemOptions,
+  { cache, programs, signal, compressionLevel, onProgress }: RamSystemOptions,
   parts: PartCache,
   packages: readonly DebianPackage[],
   downloads: string,
 ): Promise<SystemPart> {
-  const key = sha256(JSON.stringify([packages, ownSources()]));
+  const key = sha256(JSON.stringify([packages, ownSources(), compressionLevel]));
   const [release, kernel, archive] = await Promise.all(
     ["release", "kernel", "system"].map((name) => parts.get(`${name}-${key}`)),
   );
