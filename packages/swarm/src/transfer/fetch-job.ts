@@ -53,9 +53,10 @@ export class FetchJob implements Exchange {
     this.#silentMs = -pauseMs;
     try {
       for (const chunk of this.#decoder.advance(length)) {
-        if (!this.#options.image.write(chunk)) continue;
-        this.plainBytes += this.#options.image.table.lengthOf(chunk.chunk);
+        const isNew = this.#options.image.write(chunk);
+        // Also what another fetch has just written and not yet told: when this one is done, the piece is here as far as anybody knows.
         this.written.push(chunk.chunk);
+        if (isNew) this.plainBytes += this.#options.image.table.lengthOf(chunk.chunk);
       }
     } catch (error) {
       throw this.#named(error);
