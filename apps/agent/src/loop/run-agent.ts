@@ -8,7 +8,7 @@ import { openSession, type Session } from "../client/session.ts";
 import { AgentError, messageOf } from "../errors.ts";
 import { type Inventory, readInventory } from "../inventory/inventory.ts";
 import { reportOf } from "../inventory/report.ts";
-import { readDiskContent } from "../preflight/read-disk.ts";
+import { describeFinding, readFindings } from "../preflight/findings.ts";
 import { lineScreen, paintedScreen, type Screen } from "../screen/screen.ts";
 import type { ScreenContent } from "../screen/screen-text.ts";
 import { parseKernelCommandLine } from "../state/kernel-command-line.ts";
@@ -312,8 +312,7 @@ async function reportWithSignatures(inventory: Inventory, isRam: boolean): Promi
   const disks = await Promise.all(
     inventory.disks.map(async (disk) => {
       try {
-        const { leftovers } = await readDiskContent(disk);
-        return { ...disk, signatures: leftovers.map(({ kind, where }) => `${kind} on ${where}`) };
+        return { ...disk, signatures: (await readFindings(disk)).map(describeFinding) };
       } catch (error) {
         // A disk that cannot be read stands in the inventory all the same; a task that means it will say why.
         if (!(error instanceof Error && "errno" in error)) throw error;

@@ -1,10 +1,11 @@
 import type { SkippableCheck, TaskErrorCode } from "@ingot/api";
 import type { PartitionFacts } from "@ingot/chunks";
+import type { Finding } from "@ingot/disks";
 import { describeHealth, type Disk } from "../inventory/disk.ts";
 import type { FirmwareFacts } from "../inventory/firmware.ts";
 import type { PowerFacts } from "../inventory/power.ts";
 import { MIN_BATTERY_PERCENT } from "../limits.ts";
-import type { Leftover } from "./leftovers.ts";
+import { describeFinding } from "./findings.ts";
 import { canBootByBios, efiSystemPartition } from "./partition-roles.ts";
 
 /** What one check found. `stop`: the task ends here and nothing was written. */
@@ -72,7 +73,14 @@ export function checkFirmware(image: ImageFacts, firmware: FirmwareFacts): Check
       `this machine starts by UEFI and ${image.label} has no EFI system partition`,
     );
   }
-  if (canBootByBios(facts, image.firstSector)) return result("firmware-mode", "pass", "BIOS finds boot code");
+  const canBoot = canBootByBios(facts, image.firstSector);
+  if (canBoot === true) return result("firmware-mode", "pass", "BIOS finds boot code");
+  if (canBoot === "unknown")
+    return result(
+      "firmware-mode",
+      "warn",
+      `${image.label} has no active partition; its boot code is not known before it is here`,
+    );
   const why =
     facts.scheme === "gpt" ? "no BIOS boot partition and no boot code" : "no active partition and no boot code";
   return result("firmware-mode", "stop", `this machine starts by BIOS and ${image.label} has ${why}`);
@@ -109,24 +117,25 @@ export function checkInUse(disk: Disk): CheckResult {
 }
 
 /** Encrypted volumes: gone after this, and somebody may not know. */
-export function checkEncrypted(leftovers: readonly Leftover[]): CheckResult {
-  return checkLeftovers("bitlocker", "encrypted volumes", leftovers, ["BitLocker", "LUKS"]);
+export function checkEncrypted(findings: readonly Finding[]): CheckResult {
+  return checkFindings("bitlocker", "encrypted volumes", findings, ["bitlocker", "luks"]);
 }
 
-/** Parts of arrays: their other disks go on without this one. */
-export function checkRaid(leftovers: readonly Leftover[]): CheckResult {
-  return checkLeftovers("raid-member", "parts of arrays or pools", leftovers, ["RAID", "ZFS"]);
+/** Parts of arrays and pools: their other disks go on without this one. */
+export function checkRaid(findings: readonly Finding[]): CheckResult {
+  const kinds = ["linuxRaid", "intelRaid", "ddfRaid", "windowsDynamic", "storageSpaces", "zfs"] as const;
+  return checkFindings("raid-member", "parts of arrays or pools", findings, kinds);
 }
 
-function checkLeftovers(
+function checkFindings(
   code: SkippableCheck,
   what: string,
-  leftovers: readonly Leftover[],
-  kinds: readonly Leftover["kind"][],
+  findings: readonly Finding[],
+  kinds: readonly Finding["kind"][],
 ): CheckResult {
-  const found = leftovers.filter((leftover) => kinds.includes(leftover.kind));
+  const found = findings.filter((finding) => kinds.includes(finding.kind));
   if (found.length === 0) return result(code, "pass", `no ${what}`);
-  return result(code, "stop", `the disk holds ${found.map(({ kind, where }) => `${kind} on ${where}`).join(", ")}`);
+  return result(code, "stop", `the disk holds ${found.map(describeFinding).join(", ")}`);
 }
 
 /** The server has to know this machine, and only this one, by what it says of itself. */

@@ -21,12 +21,14 @@ export function efiSystemPartition(facts: PartitionFacts): Partition | undefined
   return facts.partitions.find((partition) => partition.type === type);
 }
 
-/** Whether a BIOS finds something to start: GRUB's place in a GPT, or an active partition or boot code's usual one in an MBR. */
-export function canBootByBios(facts: PartitionFacts, firstSector: Uint8Array | undefined): boolean {
+/**
+ * Whether a BIOS finds something to start: GRUB's place in a GPT, an active partition, or boot code in the first
+ * sector. `unknown`: an MBR without an active partition, of which that sector is not at hand; GRUB needs none.
+ */
+export function canBootByBios(facts: PartitionFacts, firstSector: Uint8Array | undefined): boolean | "unknown" {
   if (facts.scheme === "gpt" && facts.partitions.some((p) => p.type === GptType.biosBoot)) return true;
-  // Without the sector itself, an active partition is the sign that remains.
-  if (firstSector === undefined)
-    return facts.scheme === "mbr" && facts.partitions.some((partition) => partition.attributes === 0x80n);
+  if (facts.scheme === "mbr" && facts.partitions.some((partition) => partition.attributes === 0x80n)) return true;
+  if (firstSector === undefined) return facts.scheme === "mbr" ? "unknown" : false;
   return hasBootCode(firstSector);
 }
 

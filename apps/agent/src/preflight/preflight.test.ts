@@ -1,7 +1,6 @@
 import type { Partition, PartitionFacts } from "@ingot/chunks";
 import { expect, test } from "vitest";
 import type { Disk } from "../inventory/disk.ts";
-import { findLeftovers } from "./leftovers.ts";
 import { GptType } from "./partition-roles.ts";
 import { preflight, type PreflightFacts, requirePassed } from "./preflight.ts";
 
@@ -38,7 +37,7 @@ const good: PreflightFacts = {
   disk,
   firmware: { mode: "uefi", bits: 64, secureBoot: "disabled" },
   power: { mains: true },
-  leftovers: [],
+  findings: [],
   skipChecks: [],
   machineId: "m-1",
   signature: "valid",
@@ -86,8 +85,18 @@ test.each<[string, string, Partial<PreflightFacts>, RegExp]>([
     /Reallocated_Sector_Ct 712/,
   ],
   ["a mounted disk", "disk-in-use", { disk: { ...disk, usedBy: ["/"] } }, /in use: \//],
-  ["BitLocker", "bitlocker", { leftovers: [{ kind: "BitLocker", where: "partition 3" }] }, /BitLocker on partition 3/],
-  ["a part of an array", "raid-member", { leftovers: [{ kind: "RAID", where: "the whole disk" }] }, /RAID on/],
+  [
+    "BitLocker",
+    "bitlocker",
+    { findings: [{ kind: "bitlocker", partition: 3, offset: 0 }] },
+    /BitLocker on partition 3/,
+  ],
+  [
+    "a part of an array",
+    "raid-member",
+    { findings: [{ kind: "linuxRaid", partition: undefined, offset: 0 }] },
+    /RAID on the whole disk/,
+  ],
   ["a machine that the server does not know", "identity-clash", { machineId: undefined }, /does not know/],
   ["an image without signature", "signature-missing", { signature: "missing" }, /no signature/],
   ["an image with a foreign signature", "signature-wrong", { signature: "wrong" }, /not of the server/],
@@ -101,11 +110,19 @@ test.each<[string, string, Partial<PreflightFacts>, RegExp]>([
 
 test.each<[string, string, Partial<PreflightFacts>]>([
   ["a charged battery", "battery-low", { power: { batteryPercent: 30, mains: false } }],
+  [
+    "an MBR whose boot code is not known yet",
+    "firmware-mode",
+    {
+      firmware: { mode: "bios", secureBoot: "unsupported" },
+      image: { ...image, partitions: { scheme: "mbr", diskId: "01020304", partitions: [partition(1, "83")] } },
+    },
+  ],
   ["an image without a table", "firmware-mode", { image: { ...image, partitions: undefined } }],
   [
     "an array that the operator knows of",
     "raid-member",
-    { leftovers: [{ kind: "RAID", where: "the whole disk" }], skipChecks: ["raid-member"] },
+    { findings: [{ kind: "zfs", partition: undefined, offset: 0 }], skipChecks: ["raid-member"] },
   ],
 ])("%s is a warning", (_what, code, change) => {
   const results = preflight({ ...good, ...change });
@@ -116,40 +133,4 @@ test.each<[string, string, Partial<PreflightFacts>]>([
 test("all reasons are given at once", () => {
   const results = preflight({ ...good, signature: "missing", disk: { ...disk, sizeBytes: 512, usedBy: ["swap"] } });
   expect(() => requirePassed(results)).toThrow(/signature.*too few.*in use/);
-});
-
-const MIB = 2 ** 20;
-
-function find(put: (bytes: Uint8Array) => void, sizeBytes = 4 * MIB): string[] {
-  const bytes = new Uint8Array(sizeBytes);
-  put(bytes);
-  const third = { ...partition(3, GptType.linuxFileSystem), firstLba: 2048, sectorCount: 2048 };
-  return findLeftovers((offset, length) => bytes.subarray(offset, offset + length), sizeBytes, [third]).map(
-    (leftover) => `${leftover.kind} on ${leftover.where}`,
-  );
-}
-
-const text = (bytes: Uint8Array, at: number, value: string): void =>
-  bytes.set(
-    Array.from({ length: value.length }, (_unused, index) => value.charCodeAt(index)),
-    at,
-  );
-
-test.each<[string, (bytes: Uint8Array) => void, string[]]>([
-  ["nothing", () => undefined, []],
-  ["BitLocker", (b) => text(b, MIB + 3, "-FVE-FS-"), ["BitLocker on partition 3"]],
-  ["LUKS", (b) => text(b, MIB, "LUKS\u00ba\u00be\u0000\u0002"), ["LUKS on partition 3"]],
-  ["LVM", (b) => text(b, MIB + 512, "LABELONE"), ["LVM on partition 3"]],
-  ["md 1.2", (b) => b.set([0xfc, 0x4e, 0x2b, 0xa9], 4096), ["RAID on the whole disk"]],
-  ["md 1.0", (b) => b.set([0xfc, 0x4e, 0x2b, 0xa9], 4 * MIB - 8192), ["RAID on the whole disk"]],
-  ["md 0.90", (b) => b.set([0xfc, 0x4e, 0x2b, 0xa9], 2 * MIB - 65536), ["RAID on partition 3"]],
-  ["Intel Matrix", (b) => text(b, 4 * MIB - 1024, "Intel Raid ISM Cfg Sig. "), ["RAID on the whole disk"]],
-  ["SNIA DDF", (b) => b.set([0xde, 0x11, 0xde, 0x11], 4 * MIB - 512), ["RAID on the whole disk"]],
-  ["ZFS", (b) => b.set([0x0c, 0xb1, 0xba], MIB + 128 * 1024 + 5 * 1024), ["ZFS on partition 3"]],
-])("leftovers: %s", (_what, put, found) => {
-  expect(find(put)).toEqual(found);
-});
-
-test("a table that reaches past the disk's end does not break the search", () => {
-  expect(findLeftovers(() => new Uint8Array(8192), 8192, [partition(9, GptType.linuxFileSystem)])).toEqual([]);
 });

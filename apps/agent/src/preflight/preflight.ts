@@ -1,4 +1,5 @@
 import type { SkippableCheck } from "@ingot/api";
+import type { Finding } from "@ingot/disks";
 import { AgentError } from "../errors.ts";
 import type { Disk } from "../inventory/disk.ts";
 import type { FirmwareFacts } from "../inventory/firmware.ts";
@@ -17,7 +18,6 @@ import {
   checkSize,
   type ImageFacts,
 } from "./checks.ts";
-import type { Leftover } from "./leftovers.ts";
 
 /** All that is known before the first write. */
 export interface PreflightFacts {
@@ -25,7 +25,7 @@ export interface PreflightFacts {
   readonly disk: Disk;
   readonly firmware: FirmwareFacts;
   readonly power: PowerFacts;
-  readonly leftovers: readonly Leftover[];
+  readonly findings: readonly Finding[];
   readonly machineId: string | undefined;
   readonly signature: "valid" | "wrong" | "missing";
   /** Checks that only warn, because the operator said so for this job. */
@@ -45,8 +45,8 @@ export function preflight(facts: PreflightFacts): readonly CheckResult[] {
     checkPower(facts.power),
     checkHealth(disk),
     checkInUse(disk),
-    checkEncrypted(facts.leftovers),
-    checkRaid(facts.leftovers),
+    checkEncrypted(facts.findings),
+    checkRaid(facts.findings),
   ].map((check) => (check.outcome === "stop" && skipped.includes(check.code) ? { ...check, outcome: "warn" } : check));
 }
 

@@ -1,39 +1,60 @@
 import type { CaptureTask } from "@ingot/api";
+import type { UsedBlocks } from "@ingot/disks";
 import { captureRanges } from "../capture/capture-ranges.ts";
+import { AgentError } from "../errors.ts";
 import { chooseDisk } from "../disk-rule/choose-disk.ts";
 import { describeDisk } from "../inventory/disk.ts";
-import { checkInUse } from "../preflight/checks.ts";
+import { checkEncrypted, checkInUse, checkRaid } from "../preflight/checks.ts";
 import { requirePassed } from "../preflight/preflight.ts";
 import { stepProgress } from "./step-progress.ts";
 import type { TaskContext } from "./task-context.ts";
 
-/** Reads the used blocks of a disk and sends them as a new version of an image. */
+/**
+ * Reads the used blocks of a disk and sends them as a new version of an image. Encrypted volumes are sealed to this
+ * machine, and a part of an array is no system: both stop it.
+ */
 export async function runCapture(context: TaskContext, task: CaptureTask): Promise<string> {
   const { session, voice, signal } = context;
-  const { encodeSparse } = await import("@ingot/api");
+  const [{ encodeSparse }, { openUsedImage }] = await Promise.all([import("@ingot/api"), import("@ingot/disks")]);
   voice.enter("preparing");
   const { disks } = await context.inventory();
   const disk = chooseDisk(task.disk, disks);
   context.onDisk(disk.path, describeDisk(disk));
   requirePassed([checkInUse(disk)]);
+  await using image = await openUsedImage(disk.path);
+  requirePassed([checkEncrypted(image.used.findings), checkRaid(image.used.findings)]);
+  const totalBytes = image.used.dataBytes;
   const startedAt = performance.now();
-  voice.enter("filling", `reading ${describeDisk(disk)}`);
+  voice.enter("filling", `reading ${describeDisk(disk)}: ${describeUse(image.used)}`);
   let sentBytes = 0;
-  const data = captureRanges({
-    path: disk.path,
-    sizeBytes: disk.sizeBytes,
+  const data = captureRanges(image.data, {
     bytesPerSecond: task.rates.uploadBytesPerSecond,
     onProgress: (doneBytes, dataBytes) => {
       sentBytes = dataBytes;
-      const seconds = (performance.now() - startedAt) / 1000;
-      voice.advance({
-        ...stepProgress(voice.progress, { doneBytes, totalBytes: disk.sizeBytes }),
-        bytesPerSecond: Math.round(dataBytes / Math.max(seconds, 0.001)),
-      });
+      const seconds = Math.max(0.001, (performance.now() - startedAt) / 1000);
+      const progress = stepProgress(voice.progress, { doneBytes, totalBytes });
+      voice.advance({ ...progress, bytesPerSecond: Math.round(dataBytes / seconds) });
     },
-    onNote: (note) => voice.note(note),
     signal,
   });
-  await session.client.capture(task.taskId, encodeSparse({ sizeBytes: disk.sizeBytes, data }), signal);
-  return `${disk.name} is a version of ${task.name}: ${sentBytes} bytes of ${disk.sizeBytes} were sent`;
+  try {
+    await session.client.capture(task.taskId, encodeSparse({ sizeBytes: image.sizeBytes, data }), signal);
+  } catch (error) {
+    // Everything that the network or the server says is an AgentError already; what is left is the disk's.
+    if (error instanceof Error && "code" in error && error.code === "EIO")
+      throw new AgentError("disk-read", `reading ${disk.path}`, { cause: error });
+    throw error;
+  }
+  return `${disk.name} is a version of ${task.name}: ${sentBytes} bytes of ${image.sizeBytes} were sent`;
+}
+
+/** `partition 1 ext, partition 2 as it is (holds a journal to be replayed)` */
+function describeUse(used: UsedBlocks): string {
+  return used.partitions
+    .map(({ number, content, reason }) => {
+      const name = number === undefined ? "the disk" : `partition ${number}`;
+      if (content !== "raw") return `${name} ${content}`;
+      return reason === undefined ? `${name} as it is` : `${name} as it is (${reason})`;
+    })
+    .join(", ");
 }

@@ -9,8 +9,9 @@ import { fetchManifest, findImage, type KnownImage, labelOf } from "../deploy/ve
 import { chooseDisk } from "../disk-rule/choose-disk.ts";
 import { describeDisk, type Disk } from "../inventory/disk.ts";
 import type { Inventory } from "../inventory/inventory.ts";
+import { readFindings } from "../preflight/findings.ts";
 import { preflight, requirePassed } from "../preflight/preflight.ts";
-import { readDiskContent } from "../preflight/read-disk.ts";
+
 import { stepProgress } from "./step-progress.ts";
 import type { TaskContext } from "./task-context.ts";
 
@@ -89,14 +90,13 @@ async function requirePreflight(
   disk: Disk,
   inventory: Inventory,
 ): Promise<string> {
-  const content = await readDiskContent(disk);
   const { sizeBytes, sectorBytes, partitions } = image.manifest;
   const results = preflight({
     image: { label: labelOf(image), sizeBytes, sectorBytes, partitions },
     disk,
     firmware: inventory.firmware,
     power: inventory.power,
-    leftovers: content.leftovers,
+    findings: await readFindings(disk),
     machineId: session.machineId,
     signature: image.signature,
     skipChecks: task.skipChecks,
