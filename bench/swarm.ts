@@ -73,13 +73,13 @@ const LINE = GIGABIT / 10;
 const SCENARIOS: readonly Scenario[] = [
   { name: "room of 24", pieceCount: 1000, machines: machines(24) },
   { name: "room of 24, one at 200 Mbit/s: the others", pieceCount: 1000, machines: machines(24, slowest) },
-  { name: "200 machines", pieceCount: 1000, machines: machines(200) },
-  { name: "1,000 machines", pieceCount: 1000, machines: machines(1000) },
+  { name: "200 machines, one site", pieceCount: 1000, machines: machines(200) },
+  { name: "1,000 machines, one site", pieceCount: 1000, machines: machines(1000) },
   { name: "1,000 machines, a tenth dies", pieceCount: 1000, machines: machines(1000, dying(1000)) },
   { name: "1,000 machines, a tenth dies, short", pieceCount: 200, machines: machines(1000, dying(200)) },
   { name: "10 sites of 100", pieceCount: 1000, machines: machines(1000, inSites(10)), lineRate: LINE },
   { name: "10 sites of 100, short", pieceCount: 200, machines: machines(1000, inSites(10)), lineRate: LINE },
-  { name: "5,000 machines", pieceCount: 1000, machines: machines(5000) },
+  { name: "5,000 machines, one site", pieceCount: 1000, machines: machines(5000) },
   {
     name: "roll back 5,000 in 50 sites, 40 GiB",
     pieceCount: 1000,

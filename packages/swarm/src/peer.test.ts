@@ -90,6 +90,84 @@ test("in the endgame a piece is asked for twice at most, and the slower one is c
   expect(said()).toEqual(["cancel 7 3", "announce 3"]);
 });
 
+test("a neighbour that went quiet keeps its offer, and its slot goes to another", () => {
+  const { peer, said } = watched(pieces(0, 1), 1);
+  for (const id of [7, 8, 9]) peer.addNeighbour({ id, held: pieces() });
+  expect(said()).toEqual(["grant 7"]);
+  peer.wentQuiet(7);
+  peer.wentQuiet(7);
+  expect(said()).toEqual(["grant 8"]);
+  // It was only slow: one upload more than there are slots, until both have ended.
+  peer.requested(7, 0);
+  peer.uploaded(8);
+  expect(said()).toEqual([]);
+  peer.uploaded(7);
+  expect(said()).toEqual(["grant 7"]);
+});
+
+test("a dead neighbour that went quiet gives its slot back once", () => {
+  const { peer, said } = watched(pieces(0), 1);
+  for (const id of [7, 8, 9, 10]) peer.addNeighbour({ id, held: pieces() });
+  peer.wentQuiet(7);
+  peer.removeNeighbour(7);
+  expect(said()).toEqual(["grant 7", "grant 8"]);
+  peer.uploaded(8);
+  expect(said()).toHaveLength(1);
+});
+
+test("a piece that stands still is asked for elsewhere, and comes from where it comes first", () => {
+  const { peer, said } = watched(pieces(), 1);
+  for (const id of [7, 8]) peer.addNeighbour({ id, held: pieces(3) });
+  peer.granted(7, undefined);
+  peer.stalled(7, 3);
+  peer.stalled(7, 3);
+  peer.granted(8, undefined);
+  expect(said()).toEqual(["request 7 3", "welcome", "request 8 3"]);
+  peer.received(7, 3);
+  expect(said()).toEqual(["cancel 8 3", "announce 3"]);
+});
+
+test("a piece that stands still and then fails has given its slot back once", () => {
+  const { peer, said } = watched(pieces(), 1);
+  peer.addNeighbour({ id: 7, held: pieces(2, 3) });
+  peer.granted(7, 3);
+  peer.stalled(7, 3);
+  peer.failed(7, 3);
+  peer.granted(7, undefined);
+  peer.granted(7, undefined);
+  expect(said()).toEqual(["request 7 3", "welcome", "request 7 2", "decline 7"]);
+});
+
+test("a neighbour that offers again after standing still has ended what it was sending", () => {
+  const { peer, said } = watched(pieces(), 1);
+  peer.addNeighbour({ id: 7, held: pieces(3) });
+  peer.granted(7, undefined);
+  peer.stalled(7, 3);
+  peer.granted(7, undefined);
+  peer.received(7, 3);
+  expect(said()).toEqual(["request 7 3", "welcome", "request 7 3", "announce 3"]);
+});
+
+test("a seed serves one neighbour more than it has slots", () => {
+  const { peer, said } = watched(pieces(0, 1, 2, 3), 1);
+  for (const id of [7, 8, 9]) peer.addNeighbour({ id, held: pieces() });
+  expect(said().map((line) => line.split(" ")[1])).toEqual(["7", "8"]);
+});
+
+test("over a slow line one piece goes at a time, and takes no slot from the neighbours nearby", () => {
+  const { peer, said } = watched(pieces(0, 1), 1);
+  for (const id of [7, 8]) peer.addNeighbour({ id, held: pieces(), share: pieces(0, 1, 2, 3) });
+  for (const id of [9, 10]) peer.addNeighbour({ id, held: pieces(2, 3) });
+  expect(said()).toEqual(["grant 7", "grant 9"]);
+  peer.declined(7);
+  expect(said()).toEqual(["grant 8"]);
+  peer.addNeighbour({ id: 11, held: pieces(2, 3), share: pieces(2, 3) });
+  peer.granted(9, undefined);
+  peer.granted(11, undefined);
+  peer.granted(11, undefined);
+  expect(said()).toEqual(["request 9 2", "request 11 3", "decline 11"]);
+});
+
 test("what multicast will bring is not picked, until it is no longer expected", () => {
   const { peer, said } = watched(pieces());
   peer.addNeighbour({ id: 7, held: pieces(0, 1, 2, 3) });

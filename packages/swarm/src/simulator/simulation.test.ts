@@ -21,11 +21,19 @@ function run(machines: readonly SimulatedMachine[], pieceCount: number, options:
 }
 
 describe("simulated", () => {
-  test("a room of 60 is complete soon after the bound, and nearly nothing is sent twice", () => {
-    const { completed, overBound, transfers } = run(room(60), 200);
-    expect(completed).toHaveLength(60);
-    expect(overBound).toBeLessThan(1.2);
-    expect(transfers).toBeLessThan(60 * 200 * 1.02);
+  test("a room of 48 is complete soon after the bound, and nearly nothing is sent twice", () => {
+    const { completed, overBound, transfers } = run(room(48), 400);
+    expect(completed).toHaveLength(48);
+    expect(overBound).toBeLessThan(1.1);
+    expect(transfers).toBeLessThan(48 * 400 * 1.01);
+  });
+
+  test("deaths that are noticed late cost the others little", () => {
+    const seconds = (300 * PIECE_BYTES) / RATE;
+    const machines = room(50, (index) => (index % 10 === 0 ? { diesAt: (index / 50) * seconds } : {}));
+    const { incomplete, overBound } = run(machines, 300, { deathNoticedAfter: 8 });
+    expect(incomplete).toBe(0);
+    expect(overBound).toBeLessThan(1.12);
   });
 
   test("a tenth of the machines dies on the way: the others are complete", () => {
@@ -60,6 +68,16 @@ describe("simulated", () => {
     const { incomplete, crossings } = run(machines, 60, { siteRates });
     expect(incomplete).toBe(0);
     expect(crossings).toBeLessThan(60 * 2 * 2.5);
+  });
+
+  test("sites behind lines of a tenth are complete soon after their lines could have brought everything", () => {
+    const branch = (index: number): SimulatedMachine => ({ site: `${index % 4}`, upload: RATE, download: RATE });
+    const machines = [{ ...branch(0), isSeed: true }, ...Array.from({ length: 40 }, (_unused, index) => branch(index))];
+    const siteRates = new Map(["0", "1", "2", "3"].map((site) => [site, RATE / 10]));
+    const { incomplete, crossings, overBound } = run(machines, 500, { siteRates, lineLatency: 0.01 });
+    expect(incomplete).toBe(0);
+    expect(overBound / 10).toBeLessThan(1.12);
+    expect(crossings).toBeLessThan(500 * 3 * 1.05);
   });
 
   test("one seed of chance gives one course of things", () => {
