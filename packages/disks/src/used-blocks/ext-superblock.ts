@@ -2,7 +2,9 @@ import { crc32c } from "@ingot/wire";
 
 import { type ByteReader, readBytes } from "./byte-reader.ts";
 
-const SUPERBLOCK_OFFSET = 1024;
+/** Bytes from the start of the file system to its first superblock. */
+export const SUPERBLOCK_OFFSET = 1024;
+
 const SUPERBLOCK_BYTES = 1024;
 const MAGIC = 0xef53;
 const STATE_CLEAN = 1;

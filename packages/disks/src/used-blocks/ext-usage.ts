@@ -1,5 +1,5 @@
 import { type ByteReader, readBytes } from "./byte-reader.ts";
-import { type ExtSuperblock, rawCrc, readExtSuperblock } from "./ext-superblock.ts";
+import { type ExtSuperblock, rawCrc, readExtSuperblock, SUPERBLOCK_OFFSET } from "./ext-superblock.ts";
 import { countFree, rawUsage, setBits, UsageBuilder, type Usage } from "./usage.ts";
 
 const BLOCK_BITMAP_UNWRITTEN = 2;
@@ -49,8 +49,9 @@ export async function extUsage(reader: ByteReader): Promise<Usage | undefined> {
 }
 
 async function readGroups(reader: ByteReader, superblock: ExtSuperblock): Promise<Group[]> {
-  const { descriptorBytes, blockBytes, firstDataBlock, groupCount } = superblock;
-  const bytes = await readBytes(reader, (firstDataBlock + 1) * blockBytes, groupCount * descriptorBytes);
+  const { descriptorBytes, blockBytes, groupCount } = superblock;
+  const at = (superblockBlock(superblock) + 1) * blockBytes;
+  const bytes = await readBytes(reader, at, groupCount * descriptorBytes);
   const view = new DataView(bytes.buffer);
   return Array.from({ length: groupCount }, (_, group) => {
     const at = group * descriptorBytes;
@@ -87,6 +88,11 @@ async function readBitmap(
   return isRight ? bits : undefined;
 }
 
+/** The block of the first superblock: with blocks of 1 KiB not the first one, also where bigalloc counts from block 0. */
+function superblockBlock({ blockBytes }: ExtSuperblock): number {
+  return Math.floor(SUPERBLOCK_OFFSET / blockBytes);
+}
+
 interface BlockRun {
   readonly block: number;
   readonly count: number;
@@ -110,6 +116,7 @@ function metadataOf(superblock: ExtSuperblock, groups: readonly Group[]): Map<nu
   const descriptorBlocks =
     Math.ceil((groups.length * descriptorBytes) / blockBytes) + superblock.reservedDescriptorBlocks;
   const tableBlocks = Math.ceil((superblock.inodesPerGroup * superblock.inodeBytes) / blockBytes);
+  add(superblockBlock(superblock), 1 + descriptorBlocks);
   for (const [number, group] of groups.entries()) {
     if (superblock.hasSuperblock(number)) add(firstDataBlock + number * blocksPerGroup, 1 + descriptorBlocks);
     add(group.bitmapBlock, 1);
