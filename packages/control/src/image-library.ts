@@ -13,8 +13,8 @@ export interface ImageLibrary {
   /** Takes an image in. MUST leave the library as it was when it fails; several MAY run at once. */
   importImage(source: ImageSource, options?: ImportOptions): Promise<ImportResult>;
   readManifest(id: Digest): Promise<Manifest>;
-  /** The server's signature of a manifest, 64 bytes; `undefined` where it has none. A library without the method has no signatures. */
-  readSignature?(id: Digest): Promise<Uint8Array | undefined>;
+  /** The server's signature of a manifest, 64 bytes; `undefined` where it has none. */
+  readSignature(id: Digest): Promise<Uint8Array | undefined>;
   listManifests(): Promise<readonly Digest[]>;
   /**
    * Removes the manifests that are not in `live`, and the content that only they needed. MUST be idempotent. A manifest that

@@ -18,20 +18,14 @@ afterEach(async () => {
   expect(harness.failures).toEqual([]);
 });
 
-/** Machines pc-1 … pc-n in the group `room`, each with an agent that is let in. */
-async function room(count: number, from = harness): Promise<FakeAgent[]> {
-  const client = new ApiClient(from.api);
-  await client.send("PUT", "/groups/room", {});
-  const agents: FakeAgent[] = [];
-  for (let number = 1; number <= count; number += 1) {
-    const agent = new FakeAgent(from, number);
-    await client.send("POST", "/machines", {
-      name: `pc-${number}`,
-      macs: [agent.inventory.nics[0]?.mac],
-      group: "room",
-    });
+/** Two agents; the machines of the first `count` are pc-1 and pc-2 in the group `room`, and let in. */
+async function room(count: 1 | 2): Promise<readonly [FakeAgent, FakeAgent]> {
+  await api.send("PUT", "/groups/room", {});
+  const agents = [new FakeAgent(harness, 1), new FakeAgent(harness, 2)] as const;
+  for (const [index, agent] of agents.slice(0, count).entries()) {
+    const macs = agent.inventory.nics.map((nic) => nic.mac);
+    await api.send("POST", "/machines", { name: `pc-${index + 1}`, macs, group: "room" });
     expect((await agent.enrol()).state).toBe("enrolled");
-    agents.push(agent);
   }
   return agents;
 }
@@ -52,7 +46,6 @@ const at = <Item>(items: readonly Item[], index: number): Item => {
 
 test("a machine is deployed: it boots the agent, does its task, and boots from its disk once", async () => {
   const [agent] = await room(1);
-  if (agent === undefined) throw new Error("no agent");
   await api.send("PATCH", "/machines/pc-1", { plan: "menu" });
   expect(await scriptFor(harness.boot, "mac=525400000001")).toContain("menu");
   const job = await create({
@@ -110,15 +103,15 @@ test("a machine is deployed: it boots the agent, does its task, and boots from i
 test("a failed task is shown as failed, with its reason, until it is retried", async () => {
   const [one, two] = await room(2);
   const job = await create({ kind: "deploy", image: "a", to: ["room"] });
-  const first = taskIn(await at([one], 0)!.heartbeat());
-  const second = taskIn(await at([two], 0)!.heartbeat());
+  const first = taskIn(await one.heartbeat());
+  const second = taskIn(await two.heartbeat());
   const error = { code: "disk-write", message: "sector 4096 cannot be written", sector: 4096, smart: "failing" };
-  await one?.report(first.taskId, { state: "failed", error: error as never });
-  await two?.report(second.taskId, { state: "done" });
+  await one.report(first.taskId, { state: "failed", error: error as never });
+  await two.report(second.taskId, { state: "done" });
   expect(await jobOf(job.id)).toMatchObject({ state: "failed", reason: "1 of 2 machines are done, 1 failed" });
   expect(at(await tasksOf(job.id), 0)).toMatchObject({ state: "failed", reason: error.message, error });
   // Whatever it says afterwards, it has failed.
-  expect(await one?.report(first.taskId, { state: "done" })).toEqual({
+  expect(await one.report(first.taskId, { state: "done" })).toEqual({
     stop: { taskId: first.taskId, reason: "cancelled" },
   });
   expect(at(await tasksOf(job.id), 0).state).toBe("failed");
@@ -126,7 +119,7 @@ test("a failed task is shown as failed, with its reason, until it is retried", a
 
   expect((await api.send<Job>("POST", `/jobs/${job.id}/retry`)).body).toMatchObject({ state: "running" });
   expect(at(await tasksOf(job.id), 0)).toMatchObject({ state: "preparing", attempt: 2 });
-  await one?.report(first.taskId, { state: "done" });
+  await one.report(first.taskId, { state: "done" });
   expect((await jobOf(job.id)).state).toBe("done");
   expect((await api.send("POST", `/jobs/${job.id}/retry`)).status).toBe(409);
 });
@@ -137,32 +130,32 @@ test("a machine that falls silent loses its slot and gets it back; what it did m
   api = new ApiClient(harness.api);
   const [one, two] = await room(2);
   const job = await create({ kind: "deploy", image: "a", to: ["room"] });
-  const task = taskIn(await at([one], 0)!.heartbeat());
-  expect(await two?.heartbeat()).toMatchObject({ notice: "all 1 slots are taken", intervalSeconds: 3 });
+  const task = taskIn(await one.heartbeat());
+  expect(await two.heartbeat()).toMatchObject({ notice: "all 1 slots are taken", intervalSeconds: 3 });
   for (let seconds = 0; seconds < 30; seconds += 10) {
     harness.clock.advance(10_000);
     await harness.control.idle();
-    await two?.heartbeat();
+    await two.heartbeat();
   }
   const states = async (): Promise<string[]> => (await tasksOf(job.id)).map((entry) => entry.state);
   expect(await states()).toEqual(["waiting", "preparing"]);
   expect((await api.events("task.lost"))[0]?.message).toContain("pc-1");
   // It is back, but its slot is another's now.
-  expect(await one?.heartbeat({ taskId: task.taskId })).toMatchObject({
+  expect(await one.heartbeat({ taskId: task.taskId })).toMatchObject({
     stop: { taskId: task.taskId, reason: "lost" },
   });
-  expect(await one?.report(task.taskId, { state: "filling" })).toMatchObject({ stop: { reason: "lost" } });
+  expect(await one.report(task.taskId, { state: "filling" })).toMatchObject({ stop: { reason: "lost" } });
   // What it finished before it heard that, it has finished.
-  await one?.report(task.taskId, { state: "done" });
+  await one.report(task.taskId, { state: "done" });
   expect(await states()).toEqual(["done", "preparing"]);
 });
 
 test("a job survives the server", async () => {
   const [one] = await room(2);
   const job = await create({ kind: "deploy", image: "a", to: ["room"], waves: [50, 100] });
-  const task = taskIn(await at([one], 0)!.heartbeat());
-  await one?.report(task.taskId, { state: "filling", progress: progressOf(300) });
-  await one?.report(task.taskId, { state: "filling", progress: progressOf(700) });
+  const task = taskIn(await one.heartbeat());
+  await one.report(task.taskId, { state: "filling", progress: progressOf(300) });
+  await one.report(task.taskId, { state: "filling", progress: progressOf(700) });
   const before = await tasksOf(job.id);
   await harness.control.close();
   harness = await openHarness({ db: harness.db, library: harness.library, clock: harness.clock });
@@ -177,52 +170,52 @@ test("a job survives the server", async () => {
 test("an operator pauses, resumes and cancels", async () => {
   const [one] = await room(1);
   const job = await create({ kind: "wipe", to: ["pc-1"] });
-  const task = taskIn(await at([one], 0)!.heartbeat());
+  const task = taskIn(await one.heartbeat());
   expect(task).toMatchObject({ kind: "wipe", method: "discard" });
-  await one?.report(task.taskId, { state: "filling" });
+  await one.report(task.taskId, { state: "filling" });
   expect((await api.send<Job>("POST", `/jobs/${job.id}/pause`)).body).toMatchObject({
     state: "paused",
     counts: { paused: 1 },
   });
-  expect(await one?.heartbeat({ taskId: task.taskId })).toMatchObject({
+  expect(await one.heartbeat({ taskId: task.taskId })).toMatchObject({
     stop: { taskId: task.taskId, reason: "paused" },
   });
-  expect(await one?.heartbeat()).toMatchObject({ notice: "the job is paused" });
+  expect(await one.heartbeat()).toMatchObject({ notice: "the job is paused" });
   expect((await api.send("POST", `/jobs/${job.id}/pause`)).status).toBe(409);
   await api.send("POST", `/jobs/${job.id}/resume`);
-  expect(taskIn(await at([one], 0)!.heartbeat()).taskId).toBe(task.taskId);
+  expect(taskIn(await one.heartbeat()).taskId).toBe(task.taskId);
   expect((await api.send<Job>("POST", `/jobs/${job.id}/cancel`)).body).toMatchObject({ state: "cancelled" });
-  expect(await one?.heartbeat({ taskId: task.taskId })).toMatchObject({ stop: { reason: "cancelled" } });
-  expect(await one?.heartbeat()).not.toHaveProperty("task");
+  expect(await one.heartbeat({ taskId: task.taskId })).toMatchObject({ stop: { reason: "cancelled" } });
+  expect(await one.heartbeat()).not.toHaveProperty("task");
   expect((await api.send("POST", `/jobs/${job.id}/cancel`)).status).toBe(409);
 });
 
 test("a captured disk becomes a version, and only then is the task done", async () => {
   const [one, two] = await room(2);
   const job = await create({ kind: "capture", image: "golden", to: ["pc-1"] });
-  const task = taskIn(await at([one], 0)!.heartbeat());
+  const task = taskIn(await one.heartbeat());
   expect(task).toMatchObject({ kind: "capture", name: "golden" });
-  await one?.report(task.taskId, { state: "filling" });
-  expect(await two?.capture(task.taskId, imageOf(9))).toMatchObject([{ error: { code: "conflict" } }]);
-  const lines = await one?.capture(task.taskId, imageOf(9));
-  expect(lines?.at(-1)).toMatchObject({ type: "result", name: "golden", version: { version: 1 } });
-  await one?.report(task.taskId, { state: "done" });
+  await one.report(task.taskId, { state: "filling" });
+  expect(await two.capture(task.taskId, imageOf(9))).toMatchObject([{ error: { code: "conflict" } }]);
+  const lines = await one.capture(task.taskId, imageOf(9));
+  expect(lines.at(-1)).toMatchObject({ type: "result", name: "golden", version: { version: 1 } });
+  await one.report(task.taskId, { state: "done" });
   expect(await jobOf(job.id)).toMatchObject({ state: "done" });
   expect(at(await tasksOf(job.id), 0)).toMatchObject({ state: "done", image: { name: "golden", version: 1 } });
 
   const empty = await create({ kind: "capture", image: "golden", to: ["pc-1"] });
-  const second = taskIn(await at([one], 0)!.heartbeat());
-  await one?.report(second.taskId, { state: "done" });
+  const second = taskIn(await one.heartbeat());
+  await one.report(second.taskId, { state: "done" });
   expect(await jobOf(empty.id)).toMatchObject({ state: "failed" });
 });
 
 test("the log of a job is a line for each state, and every ten seconds between", async () => {
   const [one] = await room(1);
   const job = await create({ kind: "deploy", image: "a", to: ["pc-1"] });
-  const task = taskIn(await at([one], 0)!.heartbeat());
-  await one?.report(task.taskId, { state: "filling", progress: progressOf(100) });
+  const task = taskIn(await one.heartbeat());
+  await one.report(task.taskId, { state: "filling", progress: progressOf(100) });
   for (let seconds = 1; seconds <= 24; seconds += 1) {
-    await one?.report(task.taskId, {
+    await one.report(task.taskId, {
       state: "filling",
       progress: progressOf(100 + seconds, 1000, { retries: 2, bytesPerSecond: 5 }),
     });
@@ -230,7 +223,7 @@ test("the log of a job is a line for each state, and every ten seconds between",
     await harness.control.idle();
   }
   const error = { code: "damaged", message: "chunk 7 is wrong" } as const;
-  await one?.report(task.taskId, { state: "failed", progress: progressOf(130), error });
+  await one.report(task.taskId, { state: "failed", progress: progressOf(130), error });
   const response = await harness.api.request(`/api/v1/jobs/${job.id}/log.csv`);
   expect(response.headers.get("content-type")).toBe("text/csv; charset=utf-8");
   const lines = (await response.text()).trimEnd().split("\r\n");
@@ -267,10 +260,10 @@ test("the log of a job is a line for each state, and every ten seconds between",
 test("somebody is told, once, of a machine that gets less than 10 MB/s", async () => {
   const [one] = await room(1);
   await create({ kind: "deploy", image: "a", to: ["pc-1"] });
-  const task = taskIn(await at([one], 0)!.heartbeat());
-  await one?.report(task.taskId, { state: "filling", progress: progressOf(1, 1000, { bytesPerSecond: 9_000_000 }) });
+  const task = taskIn(await one.heartbeat());
+  await one.report(task.taskId, { state: "filling", progress: progressOf(1, 1000, { bytesPerSecond: 9_000_000 }) });
   for (let count = 0; count < 8; count += 1) {
-    await one?.heartbeat({ taskId: task.taskId, progress: progressOf(count, 1000, { bytesPerSecond: 9_000_000 }) });
+    await one.heartbeat({ taskId: task.taskId, progress: progressOf(count, 1000, { bytesPerSecond: 9_000_000 }) });
     harness.clock.advance(9000);
   }
   const told = await api.events("task.slow");

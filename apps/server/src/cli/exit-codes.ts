@@ -1,5 +1,6 @@
 import { ServerError } from "../errors.ts";
 import { ApiRequestError } from "./api-client.ts";
+import { JobFailedError } from "./job-watch.ts";
 
 /** What a command ends with; each command's help repeats those that it can give. */
 export const ExitCode = {
@@ -14,13 +15,15 @@ export const ExitCode = {
   refused: 4,
   /** Stored data is missing or damaged. */
   damaged: 5,
+  /** A job is over, and not every machine is done. */
+  jobFailed: 6,
   interrupted: 130,
 } as const;
 
 /** The help text that ends every command's page. */
 export const EXIT_CODE_HELP = `
 Exit codes: 0 done, 1 a fault in ingot, 2 wrong usage, 3 surroundings (data directory, port, file, interface),
-4 refused (not found, in use, taken), 5 stored data damaged, 130 interrupted.`;
+4 refused (not found, in use, taken), 5 stored data damaged, 6 a watched job ended without every machine being done, 130 interrupted.`;
 
 /** What the chunk store and the disks say of stored content that cannot be trusted or is gone. */
 const DAMAGE_CODES: ReadonlySet<string> = new Set(["damaged", "damaged-map", "damaged-chunk", "missing"]);
@@ -36,6 +39,7 @@ export function exitCodeOf(error: unknown): { code: number; ours: boolean } {
     if (error.code === "internal") return { code: ExitCode.failure, ours: false };
     return { code: error.code === "outOfSpace" ? ExitCode.surroundings : ExitCode.refused, ours: false };
   }
+  if (error instanceof JobFailedError) return { code: ExitCode.jobFailed, ours: false };
   if (error instanceof Error && error.name === "AbortError") return { code: ExitCode.interrupted, ours: false };
   if (error instanceof Error && "code" in error && DAMAGE_CODES.has(String(error.code)))
     return { code: ExitCode.damaged, ours: false };

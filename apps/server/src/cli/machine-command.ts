@@ -11,6 +11,7 @@ import { Command, Option } from "commander";
 import { messageOf, ServerError } from "../errors.ts";
 import type { CommonOptions } from "./common-options.ts";
 import { connect } from "./connection.ts";
+import { approveMachines, listWaiting } from "./machine-approval.ts";
 import { formatAgo, formatBytes, formatFacts, formatTable, processOutput } from "./output.ts";
 
 interface MachineOptions extends CommonOptions {
@@ -79,6 +80,16 @@ export function machineCommand(): Command {
     .description("forget a machine and throw its disk's changes away")
     .addHelpText("after", "\nExample:\n  ingot machine remove pc-17")
     .action(removeMachine);
+  machine
+    .command("waiting")
+    .description("machines that wait to be let in, with the codes on their screens")
+    .addHelpText("after", "\nExample:\n  ingot machine waiting")
+    .action(listWaiting);
+  machine
+    .command("approve <who...>")
+    .description("let machines in that wait: by the code on the screen, or by name")
+    .addHelpText("after", "\nExamples:\n  ingot machine approve KQ7-M2X\n  ingot machine approve pc-17 pc-18")
+    .action(approveMachines);
   return machine;
 }
 

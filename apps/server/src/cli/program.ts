@@ -1,4 +1,8 @@
 import { Command } from "commander";
+import { agentTokenCommand } from "./agent-token-command.ts";
+import { captureCommand, deployCommand, verifyCommand, wipeCommand } from "./deploy-command.ts";
+import { jobCommand } from "./job-command.ts";
+import { settingsCommand } from "./settings-command.ts";
 import { defaultDataDirectory } from "../data/data-directory.ts";
 import { demoCommand } from "./demo-command.ts";
 import { diskCommand } from "./disk-command.ts";
@@ -17,6 +21,7 @@ Examples:
   ingot demo                                      watch two machines boot one image
   ingot image add debian-lab disk.img             put a golden image into the library
   ingot machine set pc-17 --plan diskless --image debian-lab
+  ingot deploy debian-lab --to room-3 --watch     fill the disks of a room and watch it
   ingot serve --interface eth1 --dhcp proxy       boot machines beside an existing DHCP server`;
 
 /** The whole command line. Options that every command has are declared here and inherited. */
@@ -35,6 +40,13 @@ export function buildProgram(): Command {
     groupCommand(),
     diskCommand(),
     sessionCommand(),
+    deployCommand(),
+    captureCommand(),
+    verifyCommand(),
+    wipeCommand(),
+    jobCommand(),
+    agentTokenCommand(),
+    settingsCommand(),
     statusCommand(),
     demoCommand(),
     testCommand(),

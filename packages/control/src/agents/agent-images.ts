@@ -30,7 +30,7 @@ export class AgentImages {
       .where("image", "=", image)
       .where("version", "=", version)
       .executeTakeFirstOrThrow();
-    const signature = await this.#library.readSignature?.(parseDigest(manifestId)).catch(translateChunkError);
+    const signature = await this.#library.readSignature(parseDigest(manifestId)).catch(translateChunkError);
     return {
       name: image,
       version,

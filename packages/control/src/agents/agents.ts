@@ -175,9 +175,10 @@ export class Agents {
         const refusal = this.#refuseForRoom();
         if (refusal !== undefined) return refusal;
       }
-      const machine = request.role === "peer" ? undefined : await this.#machineOf(from, request.inventory);
-      if (machine === "closed")
+      const said = request.role === "peer" ? undefined : await this.#machineOf(from, request.inventory);
+      if (said === "closed")
         return turnedAway("refused", "registration-closed", "unknown machine, and registration is closed");
+      const machine = said?.id;
       const id = known?.record.id ?? `a${this.#deps.random(8).toHex()}`;
       const entry = known ?? this.#newEntry(id, from, request);
       // It comes back after another one took its machine over: a newcomer again.
@@ -278,12 +279,12 @@ export class Agents {
     return turnedAway("refused", "full", "this server knows as many agents as it can");
   }
 
-  async #machineOf(from: AgentConnection, inventory: AgentInventory): Promise<string | "closed" | undefined> {
+  async #machineOf(from: AgentConnection, inventory: AgentInventory): Promise<{ readonly id: string } | "closed"> {
     const { nics, uuid, serial, manufacturer, product, firmware } = inventory;
     const mac = nics.find((nic) => this.#deps.index.byMac(nic.mac) !== undefined)?.mac ?? nics[0]?.mac;
     try {
       const said = { mac, uuid, serial, manufacturer, product, firmware, address: from.address };
-      return (await this.#deps.inventory.identifyOrRegister(said)).row.id;
+      return { id: (await this.#deps.inventory.identifyOrRegister(said)).row.id };
     } catch (error) {
       if (error instanceof ControlError && error.code === "registrationClosed") return "closed";
       throw error;

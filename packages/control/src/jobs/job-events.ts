@@ -89,7 +89,11 @@ export function reasonOf(job: JobRecord, task: TaskRecord): string {
         verify: `its disk is as ${image}`,
         wipe: "its disk is erased",
       }[job.kind];
-    default:
+    case "waiting":
+    case "booting":
+    case "paused":
+    case "failed":
+    case "cancelled":
       return task.error?.message ?? task.reason;
   }
 }

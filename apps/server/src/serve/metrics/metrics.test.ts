@@ -173,6 +173,7 @@ function openControl(board: ServiceBoard): Promise<Control<OpenDisk>> {
     random: (lengthBytes) => new Uint8Array(lengthBytes),
     library: {
       importImage: nothing,
+      readSignature: () => Promise.resolve(undefined),
       readManifest: nothing,
       verify: nothing,
       listManifests: () => Promise.resolve([]),
