@@ -1,6 +1,6 @@
+import { hash } from "node:crypto";
 import fs from "node:fs";
 
-import { sha256 } from "@ingot/chunks";
 import { punchHole, SystemCallError } from "@ingot/linux";
 
 import type { ChunkPlace } from "./deploy-plan.ts";
@@ -21,7 +21,7 @@ export interface WriteFailure {
   readonly errno: string;
 }
 
-/** What each place holds, by reading and hashing it. For threads that may wait. */
+/** What each place holds, by reading and hashing it. For threads that may wait, and start with no more than they need. */
 export function checkPlaces(fd: number, places: readonly ChunkPlace[]): Uint8Array<ArrayBuffer> {
   const states = new Uint8Array(places.length);
   const buffer = Buffer.allocUnsafe(Math.max(0, ...places.map(({ length }) => length)));
@@ -29,7 +29,7 @@ export function checkPlaces(fd: number, places: readonly ChunkPlace[]): Uint8Arr
     const bytes = buffer.subarray(0, length);
     states[at] = !readWhole(fd, offset, bytes)
       ? PlaceState.unreadable
-      : sha256(bytes) === digest
+      : hash("sha256", bytes, "hex") === digest
         ? PlaceState.right
         : PlaceState.different;
   }
