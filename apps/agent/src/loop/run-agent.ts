@@ -218,7 +218,7 @@ class AgentRunner {
     const stop = new AbortController();
     const { taskId } = task;
     const title = titleOf(task);
-    this.#face.update({ error: undefined, notice: undefined });
+    this.#face.update({ error: undefined, notice: `beginning: ${title}` });
     let disk: string | undefined;
     const ended = runTask(
       {

@@ -76,7 +76,8 @@ async function readAgain(
     onProgress: (step) => voice.advance(stepProgress(voice.progress, step)),
     signal,
   });
-  return deployment.verify({ signal });
+  // Awaited here: the deployment is closed when this function is left.
+  return await deployment.verify({ signal });
 }
 
 /** `3 chunks and 1 range that should be zeros, in partitions 1, 2 and the partition table` */
