@@ -149,9 +149,15 @@ export class SwarmLab implements AsyncDisposable {
     return Buffer.compare(readFileSync(path), this.bytes) === 0;
   }
 
+  /** Closes the machines; a new tracker knows nobody. */
+  async clear(): Promise<void> {
+    for (const child of this.#children.splice(0)) child.kill("SIGKILL");
+    await Promise.all(this.#machines.splice(0).map((machine) => machine.close()));
+    this.startTracker();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const child of this.#children) child.kill("SIGKILL");
-    await Promise.all(this.#machines.map((machine) => machine.close()));
+    await this.clear();
     await this.store.close();
     rmSync(this.directory, { recursive: true });
   }

@@ -106,3 +106,6 @@ export const TICK_MS = 250;
 /** Offers of a neighbour from which nothing came are declined for so long, in milliseconds; it doubles with each failure, up to the longest. */
 export const MIN_DECLINE_MS = 200;
 export const MAX_DECLINE_MS = 5000;
+
+/** An offer that comes while all download slots are taken waits so long for one, in milliseconds, before it is declined. */
+export const PARKED_OFFER_MS = 20;

@@ -9,6 +9,8 @@ export interface NeighbourOptions {
   readonly id: number;
   readonly link: Link;
   readonly hello: Hello;
+  /** It is behind a slow line. */
+  readonly isFar: boolean;
   /** Own addresses to connect from. */
   readonly localAddresses: readonly string[];
   readonly haveLog: HaveLog;
@@ -21,10 +23,13 @@ export class Neighbour {
   readonly link: Link;
   readonly instance: number;
   readonly isOrigin: boolean;
+  readonly isFar: boolean;
   /** What it holds; `Peer` keeps it up to date. */
   readonly held: PieceSet;
   /** Offers that it has not answered. */
   offers = 0;
+  /** When it was made the latest, in milliseconds. */
+  offeredAt = 0;
   /** Its offers are declined until then, in milliseconds. */
   declinedUntil = 0;
   /** It was told that its offers are of no use, and has not been told otherwise. */
@@ -36,16 +41,17 @@ export class Neighbour {
   readonly #haveLog: HaveLog;
   /** Place in the log of pieces up to which it was told. */
   #told: number;
-  /** Pieces that it asked for and is being sent, since when. */
-  readonly #uploads = new Map<number, number>();
+  /** Pieces that it asked for and is being sent, since when, and whether `Peer` counts that as its upload. */
+  readonly #uploads = new Map<number, { readonly since: number; isCounted: boolean }>();
   /** Uploads that have ended before the request for them was read: the bulk door is another thread. */
   readonly #endedEarly = new Set<number>();
 
-  constructor({ id, link, hello, localAddresses, haveLog }: NeighbourOptions) {
+  constructor({ id, link, hello, isFar, localAddresses, haveLog }: NeighbourOptions) {
     this.id = id;
     this.link = link;
     this.instance = hello.instance;
     this.isOrigin = hello.isOrigin;
+    this.isFar = isFar;
     this.held = hello.held;
     this.#bulkPort = hello.bulkPort;
     this.#pairs = new AddressPairs(localAddresses, [link.host, ...hello.hosts]);
@@ -96,28 +102,49 @@ export class Neighbour {
     this.#pairs.failed(pair);
   }
 
+  /** Offers and uploads of it. */
+  get slotsInUse(): number {
+    return this.offers + this.#uploads.size;
+  }
+
+  /** Whether it has asked for a piece, and gets it now. */
+  isSent(piece: number): boolean {
+    return this.#uploads.has(piece);
+  }
+
   /** It has asked for a piece. Returns whether it has been sent already. */
   uploadBegins(piece: number, now: number): boolean {
     const isOver = this.#endedEarly.has(piece);
     this.#endedEarly.clear();
-    if (!isOver) this.#uploads.set(piece, now);
+    if (!isOver) this.#uploads.set(piece, { since: now, isCounted: true });
     return isOver;
   }
 
-  /** The upload of a piece has ended, or it does not want it any more. Returns whether one was under way. */
+  /** The upload of a piece has ended, or it does not want it any more. Returns whether `Peer` counts one. */
   uploadEnds(piece: number): boolean {
-    return this.#uploads.delete(piece);
+    const upload = this.#uploads.get(piece);
+    this.#uploads.delete(piece);
+    return upload?.isCounted === true;
   }
 
   /** As `uploadEnds`, from the bulk door, which may be ahead of the request. */
   uploadEnded(piece: number): boolean {
-    if (this.uploadEnds(piece)) return true;
-    if (this.#endedEarly.size < this.offers) this.#endedEarly.add(piece);
+    if (!this.#uploads.has(piece) && this.#endedEarly.size < this.offers) this.#endedEarly.add(piece);
+    return this.uploadEnds(piece);
+  }
+
+  /** Takes an upload that `Peer` counts out of its count. Returns whether there was one. */
+  uncountUpload(): boolean {
+    for (const upload of this.#uploads.values()) {
+      if (!upload.isCounted) continue;
+      upload.isCounted = false;
+      return true;
+    }
     return false;
   }
 
   /** Uploads that began before `time`. */
   uploadsSince(time: number): number[] {
-    return [...this.#uploads].filter(([, since]) => since < time).map(([piece]) => piece);
+    return [...this.#uploads].filter(([, { since }]) => since < time).map(([piece]) => piece);
   }
 }

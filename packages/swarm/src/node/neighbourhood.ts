@@ -1,4 +1,5 @@
 import type { SwarmError } from "../errors.ts";
+import { QUIET_AFTER_MS, SEED_EXTRA_SLOTS } from "../limits.ts";
 import { Peer } from "../peer.ts";
 import type { PieceSet } from "../piece-set.ts";
 import type { UploadEvent } from "../transfer/transfer.ts";
@@ -9,6 +10,7 @@ import {
   DEAD_AFTER_MS,
   MAX_DECLINE_MS,
   MIN_DECLINE_MS,
+  PARKED_OFFER_MS,
   PING_AFTER_MS,
   TICK_MS,
   UPLOAD_FORGOTTEN_MS,
@@ -51,6 +53,10 @@ export class Neighbourhood {
   readonly #neighbours = new Map<number, Neighbour>();
   readonly #byFingerprint = new Map<string, Neighbour>();
   readonly #news: News;
+  readonly #uploadSlots: number;
+  /** Offers that were not answered yet, and what takes back their answer for want of room. */
+  readonly #parked: { readonly id: number; readonly suggestion: number | undefined }[] = [];
+  #unparkAt: () => void = () => undefined;
   #nextId = 1;
   #tickedAt: number;
   #isFailed = false;
@@ -59,6 +65,8 @@ export class Neighbourhood {
     const { held, uploadSlots, downloadSlots, random, clock, image, pieceMap } = options;
     this.#options = options;
     this.#tickedAt = clock.now();
+    // As `Peer` counts them.
+    this.#uploadSlots = uploadSlots + (held.isFull ? SEED_EXTRA_SLOTS : 0);
     this.#news = new News(clock, () => this.#neighbours.values());
     this.traffic = new Traffic(() => clock.now());
     this.fetches = new Fetches(image, pieceMap, this.traffic, {
@@ -67,6 +75,7 @@ export class Neighbourhood {
         this.traffic.tookMs(ms);
         this.#judge(neighbour.fingerprint, "success", "");
         this.#hold(neighbour.id, piece);
+        this.#unpark(1);
       },
       onFailed: (neighbour, piece, error) => this.#fetchFailed(neighbour, piece, error),
       onFault: (error) => this.#fail(error),
@@ -100,7 +109,8 @@ export class Neighbourhood {
   add(link: Link, hello: Hello, share: PieceSet | undefined): void {
     const { engine, localAddresses, onEvent } = this.#options;
     const id = this.#nextId++;
-    const neighbour = new Neighbour({ id, link, hello, localAddresses, haveLog: this.#news.log });
+    const isFar = share !== undefined;
+    const neighbour = new Neighbour({ id, link, hello, isFar, localAddresses, haveLog: this.#news.log });
     const { fingerprint, held } = neighbour;
     link.handOver({
       onMessage: (message) => this.#heard(neighbour, message),
@@ -142,6 +152,7 @@ export class Neighbourhood {
     this.sentBytes += wireBytes;
     const neighbour = this.#byFingerprint.get(fingerprint);
     if (neighbour?.uploadEnded(piece) === true) this.peer.uploaded(neighbour.id);
+    this.#useIdleSlots();
   }
 
   /** What time brings; to be called every `TICK_MS`. */
@@ -160,9 +171,9 @@ export class Neighbourhood {
         neighbour.pingedAt = now;
         neighbour.say({ type: "ping" });
       }
+      if (neighbour.offers > 0 && now - neighbour.offeredAt > QUIET_AFTER_MS) this.peer.wentQuiet(neighbour.id);
       for (const piece of neighbour.uploadsSince(now - UPLOAD_FORGOTTEN_MS)) {
-        neighbour.uploadEnds(piece);
-        this.peer.uploaded(neighbour.id);
+        if (neighbour.uploadEnds(piece)) this.peer.uploaded(neighbour.id);
       }
       if (neighbour.isKeptWaiting && neighbour.declinedUntil > 0 && neighbour.declinedUntil <= now) {
         neighbour.declinedUntil = 0;
@@ -173,6 +184,7 @@ export class Neighbourhood {
 
   close(): void {
     this.#news.close();
+    this.#unparkAt();
     this.fetches.close();
     for (const { link } of this.#neighbours.values()) link.end(ByeReason.leaving);
     this.#neighbours.clear();
@@ -186,20 +198,19 @@ export class Neighbourhood {
         for (const piece of message.pieces) this.peer.neighbourHas(id, piece);
         return;
       case "grant":
-        if (this.#isFailed || neighbour.declinedUntil > this.#options.clock.now()) this.#decline(id);
-        else this.peer.granted(id, message.suggestion);
-        return;
+        return this.#granted(neighbour, message.suggestion);
       case "request":
         return this.#requested(neighbour, message.piece);
       case "decline":
         if (neighbour.offers === 0) return this.#judge(neighbour.fingerprint, "out-of-turn", "declines no offer");
         neighbour.offers--;
-        return this.peer.declined(id);
+        this.peer.declined(id);
+        return this.#useIdleSlots();
       case "welcome":
         return this.peer.neighbourWelcomes(id);
       case "cancel":
         if (neighbour.uploadEnds(message.piece)) this.peer.uploaded(id);
-        return;
+        return this.#useIdleSlots();
       case "bye":
         return this.remove(neighbour, `it says bye, reason ${message.reason}`, message.reason);
       case "ping":
@@ -211,22 +222,59 @@ export class Neighbourhood {
     }
   }
 
+  /** The sender is done with a piece before it is written here: an offer that comes in between waits for that, for a moment. */
+  #granted(neighbour: Neighbour, suggestion: number | undefined): void {
+    const { clock, downloadSlots } = this.#options;
+    if (this.#isFailed || neighbour.declinedUntil > clock.now()) return this.#decline(neighbour.id);
+    if (neighbour.isFar || this.fetches.count < downloadSlots || this.#parked.length >= downloadSlots) {
+      return this.peer.granted(neighbour.id, suggestion);
+    }
+    this.#parked.push({ id: neighbour.id, suggestion });
+    if (this.#parked.length === 1) this.#unparkAt = clock.after(PARKED_OFFER_MS, () => this.#unpark(Infinity));
+  }
+
+  /** Answers offers that wait, the oldest first. */
+  #unpark(count: number): void {
+    for (const { id, suggestion } of this.#parked.splice(0, count)) this.peer.granted(id, suggestion);
+    if (this.#parked.length === 0) this.#unparkAt();
+  }
+
   #requested(neighbour: Neighbour, piece: number): void {
     const { id, fingerprint } = neighbour;
     if (neighbour.offers === 0) return this.#judge(fingerprint, "out-of-turn", `asks for piece ${piece} unoffered`);
     neighbour.offers--;
     this.peer.requested(id, piece);
-    if (!this.peer.held.has(piece)) {
+    if (!this.peer.held.has(piece) || neighbour.isSent(piece)) {
       this.peer.uploaded(id);
-      return this.#judge(fingerprint, "out-of-turn", `asks for piece ${piece}, which is not here`);
+      const why = neighbour.isSent(piece) ? "is on its way to it" : "is not here";
+      return this.#judge(fingerprint, "out-of-turn", `asks for piece ${piece}, which ${why}`);
     }
     if (neighbour.uploadBegins(piece, this.#options.clock.now())) this.peer.uploaded(id);
+    this.#useIdleSlots();
+  }
+
+  /**
+   * `Peer` serves a neighbour one piece at a time, which with few neighbours leaves slots idle, and every slot idle between two pieces. As long as there
+   * are idle slots, it is told that an upload has ended when it has only begun; then it offers the neighbour the next one.
+   */
+  #useIdleSlots(): void {
+    // Slow lines have slots of their own, and one transfer fills them.
+    const candidates = [...this.#neighbours.values().filter(({ isFar }) => !isFar)];
+    let inUse = candidates.reduce((sum, { slotsInUse }) => sum + slotsInUse, 0);
+    for (const neighbour of candidates) {
+      if (inUse >= this.#uploadSlots) return;
+      const before = neighbour.slotsInUse;
+      if (!neighbour.uncountUpload()) continue;
+      this.peer.uploaded(neighbour.id);
+      inUse += neighbour.slotsInUse - before;
+    }
   }
 
   #grant(id: number, suggestion: number | undefined): void {
     const neighbour = this.#neighbours.get(id);
     if (neighbour === undefined) return;
     neighbour.offers++;
+    neighbour.offeredAt = this.#options.clock.now();
     neighbour.say({ type: "grant", suggestion });
   }
 

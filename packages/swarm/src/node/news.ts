@@ -4,7 +4,8 @@ import { HAVE_DELAY_MS, LAZY_HAVE_DELAY_MS } from "./limits.ts";
 import type { Neighbour } from "./neighbour.ts";
 
 /**
- * Tells the neighbours what came here: together, soon those that lack some of it, and later the others, for whom it only means that there
+ * Tells the neighbours what came here: together, soon those that lack some of it or wait to hear
+ * of progress, and later the others, for whom it only means that there
  * is less to offer. With 20 neighbours these messages are most of what there is, and each costs both sides more than the piece's share of them.
  */
 export class News {
@@ -49,7 +50,7 @@ export class News {
     }
     let isAnyBehind = false;
     for (const neighbour of this.#neighbours()) {
-      if (neighbour.isBehind && neighbour.lacksNews) neighbour.tell();
+      if (neighbour.isKeptWaiting || (neighbour.isBehind && neighbour.lacksNews)) neighbour.tell();
       isAnyBehind ||= neighbour.isBehind;
     }
     if (isAnyBehind) this.#schedule(patienceMs);

@@ -1,11 +1,11 @@
 import { openSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type Machine, SwarmLab } from "../../test/swarm-lab.ts";
 import { PieceSet } from "../piece-set.ts";
 
-/** Slow enough that something can happen on the way: 16 MiB take a few seconds. */
-const SLOW = { engine: { uploadBytesPerSecond: 6 * 1_048_576 } };
+/** Slow enough that something can happen on the way: 8 MiB take seconds. */
+const SLOW = { engine: { uploadBytesPerSecond: 3 * 1_048_576 } };
 
 async function all(machines: readonly Machine[]): Promise<void> {
   await Promise.all(machines.map(({ node }) => node.completed));
@@ -24,13 +24,21 @@ function received({ node }: Machine): number {
   return seed + peers;
 }
 
+/** Through a parameter, because the tracker is another one after a restart. */
 function memberCount({ tracker, manifestId }: SwarmLab): number | undefined {
   return tracker?.membersOf(manifestId).length;
 }
 
-describe("a swarm", () => {
+let lab: SwarmLab;
+
+beforeAll(async () => {
+  lab = await SwarmLab.start(8);
+});
+afterEach(() => lab.clear());
+afterAll(() => lab[Symbol.asyncDispose]());
+
+describe("a swarm", { timeout: 60_000 }, () => {
   test("of a seed and four receivers fills four disks, and the seed gives little more than one image", async () => {
-    await using lab = await SwarmLab.start(16);
     const receivers = await Promise.all([1, 2, 3, 4].map(() => lab.receiver()));
     const seed = await lab.seed();
     await all(receivers);
@@ -45,7 +53,6 @@ describe("a swarm", () => {
   });
 
   test("goes on when its seed is killed, with what another machine has", async () => {
-    await using lab = await SwarmLab.start(16);
     const seed = await lab.process(true);
     const other = await lab.seed(SLOW);
     const receivers = [await lab.receiver(SLOW), await lab.receiver(SLOW)];
@@ -57,7 +64,6 @@ describe("a swarm", () => {
   });
 
   test("asks elsewhere for what a machine that stands still does not send", async () => {
-    await using lab = await SwarmLab.start(8);
     const still = await lab.process(true);
     const receiver = await lab.receiver(SLOW);
     await until(() => receiver.node.stats().pieces.held > 1);
@@ -69,7 +75,6 @@ describe("a swarm", () => {
   });
 
   test("sends a machine that starts again only what it does not have", async () => {
-    await using lab = await SwarmLab.start(16);
     await lab.seed(SLOW);
     const before = await lab.receiver();
     const { identity, path, image } = before;
@@ -90,7 +95,6 @@ describe("a swarm", () => {
   });
 
   test("goes on while the tracker is away, and comes together again when it is back", async () => {
-    await using lab = await SwarmLab.start(16);
     await lab.seed(SLOW);
     const receivers = [await lab.receiver(), await lab.receiver()];
     await until(() => receivers.every(({ node }) => node.stats().neighbours === 2));
@@ -105,7 +109,6 @@ describe("a swarm", () => {
   });
 
   test("gives a machine that comes late what the others have, without a seed", async () => {
-    await using lab = await SwarmLab.start(8);
     const seed = await lab.seed();
     const early = await lab.receiver();
     await early.node.completed;
@@ -117,7 +120,6 @@ describe("a swarm", () => {
   });
 
   test("bans a machine whose disk is not what it says, and the tracker expels it", async () => {
-    await using lab = await SwarmLab.start(8);
     const liar = await lab.receiver({ held: new Uint8Array(Math.ceil(lab.pieceMap.chunkCount / 8)).fill(0xff) });
     expect(liar.node.isComplete).toBe(true);
     const receivers = [await lab.receiver(), await lab.receiver(), await lab.receiver()];
@@ -137,7 +139,6 @@ describe("a swarm", () => {
   });
 
   test("bans a machine that does not have what it says it has", async () => {
-    await using lab = await SwarmLab.start(8);
     const nothing = await lab.receiver();
     await nothing.node.close();
     const { manifestId } = lab;
@@ -153,7 +154,6 @@ describe("a swarm", () => {
   });
 
   test("says where a disk cannot be written", async () => {
-    await using lab = await SwarmLab.start(8);
     await lab.seed();
     const good = await lab.receiver();
     await good.node.close();
@@ -168,7 +168,6 @@ describe("a swarm", () => {
   });
 
   test("does not fetch what multicast will bring, and counts what it brought", async () => {
-    await using lab = await SwarmLab.start(8);
     const { pieceCount } = lab.pieceMap;
     const expected = PieceSet.every(pieceCount, 2, 0);
     const receiver = await lab.receiver();
@@ -183,7 +182,6 @@ describe("a swarm", () => {
   });
 
   test("connects each pair once, whoever is told first", async () => {
-    await using lab = await SwarmLab.start(1);
     const machines = await Promise.all(Array.from({ length: 6 }, () => lab.receiver()));
     await until(() => machines.every(({ node }) => node.stats().neighbours === 5));
     await delay(2500);
