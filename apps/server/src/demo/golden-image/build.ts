@@ -68,7 +68,7 @@ export async function buildGoldenImage(options: BuildOptions): Promise<GoldenIma
     const imageFile = join(directory, "golden.img");
     await installRoot(recipe, step, onProgress);
     onProgress("writing the disk image");
-    await assemble(recipe, imageFile, step);
+    await assembleDisk({ imageFile, root: join(directory, "root"), grub: recipe.embeddedGrubConfiguration, step });
     await syncFile(imageFile);
     await rename(imageFile, path);
   } finally {
@@ -104,7 +104,18 @@ async function installRoot(recipe: Recipe, step: StepOptions, onProgress: (line:
   });
 }
 
-async function assemble(recipe: Recipe, imageFile: string, step: StepOptions): Promise<void> {
+/** A disk image in the making. */
+export interface DiskParts {
+  readonly imageFile: string;
+  /** Directory that becomes the root file system. */
+  readonly root: string;
+  /** Configuration in GRUB's core image. */
+  readonly grub: string;
+  readonly step: StepOptions;
+}
+
+/** Puts a disk image together that boots by BIOS and by UEFI: partition table, boot loaders, root file system. */
+export async function assembleDisk({ imageFile, root, grub, step }: DiskParts): Promise<void> {
   const { environment: env, signal } = step;
   const run = { env, ...(signal === undefined ? {} : { signal }) };
   await writeFile(imageFile, "");
@@ -112,9 +123,9 @@ async function assemble(recipe: Recipe, imageFile: string, step: StepOptions): P
   await image.truncate(diskBytes);
   await image.close();
   await runCommand("sfdisk", ["--quiet", imageFile], { ...run, input: partitionScript });
-  await writeBiosBootLoader(imageFile, recipe.embeddedGrubConfiguration, step);
-  await writeEfiSystemPartition(imageFile, recipe.embeddedGrubConfiguration, step);
-  await runCommand("mke2fs", fileSystemArguments(imageFile, join(step.directory, "root")), run);
+  await writeBiosBootLoader(imageFile, grub, step);
+  await writeEfiSystemPartition(imageFile, grub, step);
+  await runCommand("mke2fs", fileSystemArguments(imageFile, root), run);
 }
 
 /**

@@ -1,1 +1,1 @@
-export { buildGoldenImage } from "./build.ts";
+export { assembleDisk, buildGoldenImage } from "./build.ts";
