@@ -120,8 +120,8 @@ export class Peer {
     if (neighbour === undefined) return;
     this.#neighbours.delete(id);
     this.#neighbourIds = undefined;
-    this.#superSeeding?.withdraw(id);
     this.#rarity.addAll(neighbour.held, -1);
+    this.#superSeeding?.lost(id, (piece) => this.#rarity.copiesOf(piece) > 0);
     if (this.#downloads.removeNeighbour(id)) this.#options.actions.welcome();
     this.#endUpload(neighbour);
     this.#offerFreeSlots(neighbour.lane);
@@ -181,8 +181,8 @@ export class Peer {
     if (neighbour === undefined || !neighbour.isServed || neighbour.isQuiet) return;
     neighbour.isQuiet = true;
     neighbour.lane.uploads--;
-    // What it does not take now can go to somebody else.
-    this.#superSeeding?.withdraw(id);
+    const isElsewhere = (piece: number): boolean => this.#rarity.copiesOf(piece) > (neighbour.held.has(piece) ? 1 : 0);
+    this.#superSeeding?.lost(id, isElsewhere);
     this.#offerFreeSlots(neighbour.lane);
   }
 

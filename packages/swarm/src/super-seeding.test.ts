@@ -29,6 +29,15 @@ test("what was declined, or not taken, is offered again", () => {
   expect([3, 4].map((neighbour) => seeding.offer(neighbour, nobody))).toEqual([0, 1]);
 });
 
+test("what a dead neighbour took and nobody else has is offered again before anything goes twice", () => {
+  const seeding = new SuperSeeding(4, () => 0);
+  const nobody = new PieceSet(4);
+  for (const neighbour of [1, 1, 2, 2]) seeding.took(neighbour, seeding.offer(neighbour, nobody) ?? -1);
+  seeding.lost(1, (piece) => piece === 0);
+  seeding.lost(9, () => false);
+  expect(seeding.offer(3, nobody)).toBe(1);
+});
+
 test("a neighbour is offered what it lacks, and nothing when it lacks nothing", () => {
   const seeding = new SuperSeeding(4, () => 0);
   const held = PieceSet.full(4);

@@ -6,6 +6,8 @@ export class SuperSeeding {
   readonly #given: Uint16Array;
   /** What each neighbour is offered now. */
   readonly #offers = new Map<number, number>();
+  /** What each neighbour has taken. */
+  readonly #taken = new Map<number, number[]>();
   readonly #random: () => number;
 
   constructor(pieceCount: number, random: () => number) {
@@ -36,6 +38,16 @@ export class SuperSeeding {
   took(neighbour: number, piece: number): void {
     this.withdraw(neighbour);
     this.#count(piece, 1);
+    const taken = this.#taken.get(neighbour);
+    if (taken === undefined) this.#taken.set(neighbour, [piece]);
+    else taken.push(piece);
+  }
+
+  /** The neighbour is gone, or seems to be: what it took and nobody else is known to hold was never given. */
+  lost(neighbour: number, isElsewhere: (piece: number) => boolean): void {
+    this.withdraw(neighbour);
+    for (const piece of this.#taken.get(neighbour) ?? []) if (!isElsewhere(piece)) this.#given[piece] = 0;
+    this.#taken.delete(neighbour);
   }
 
   /** The neighbour did not take what was on offer. */

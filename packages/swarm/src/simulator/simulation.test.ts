@@ -37,7 +37,7 @@ describe("simulated", () => {
   });
 
   test("a tenth of the machines dies on the way: the others are complete", () => {
-    const machines = room(60, (index) => (index % 10 === 0 ? { diesAt: (index / 60) * 5 } : {}));
+    const machines = room(60, (index) => (index % 10 === 0 ? { diesAt: (index / 60) * 3 } : {}));
     const { completed, incomplete } = run(machines, 100);
     expect([completed.length, incomplete]).toEqual([54, 0]);
   });
