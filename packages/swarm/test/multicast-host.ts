@@ -71,7 +71,6 @@ async function receive(): Promise<void> {
   const fd = openSync(options.image, "w");
   const held = new Set<number>();
   const lost: number[] = [];
-  const startedMs = Date.now();
   const cpuAtStart = process.cpuUsage();
   const receiver = await MulticastReceiver.start({
     plan,
@@ -82,7 +81,7 @@ async function receive(): Promise<void> {
       for (const chunk of write(fd, piece, stream, chunks)) held.add(chunk);
     },
     onLost: (pieces) => void lost.push(...pieces),
-    onSilent: () => say({ event: "silent", afterMs: Date.now() - startedMs }),
+    onSilent: () => say({ event: "silent" }),
   });
   say({ event: "ready" });
   const { reason, stats } = await receiver.ended;

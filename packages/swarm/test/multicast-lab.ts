@@ -57,14 +57,17 @@ export class Host {
     );
   }
 
-  /** The first event of a kind, as it was printed. */
-  async event<Event>(kind: string, timeoutMs = 90_000): Promise<Event> {
-    await this.process.waitForOutput(`"event":"${kind}"`, { timeoutMs });
-    for (;;) {
-      const line = this.#printed.split("\n").find((text) => text.includes(`"event":"${kind}"`));
-      if (line !== undefined) return JSON.parse(line) as Event;
-      await new Promise((resolve) => setTimeout(resolve, 10));
+  /** The first event of a kind, as it was printed; may be asked for again. */
+  async event<Event>(kind: string): Promise<Event> {
+    const found = (): string | undefined =>
+      this.#printed.split("\n").find((text) => text.includes(`"event":"${kind}"`) && text.endsWith("}"));
+    const ended = this.process.ended.then(() => true);
+    while (found() === undefined) {
+      const over = await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 20))]);
+      if (over === true && found() === undefined)
+        throw new Error(`ended without ${kind}: ${this.process.output.tail()}`);
     }
+    return JSON.parse(found() ?? "") as Event;
   }
 }
 

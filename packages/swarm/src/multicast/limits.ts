@@ -51,7 +51,7 @@ export const SILENCE_MS = 5000;
 export const GATHER_MS = 40;
 
 /** Reports of a packet that was repaired less than this ago come from before the repair, in milliseconds. */
-export const REPAIR_HOLD_MS = 200;
+export const REPAIR_HOLD_MS = 60;
 
 /** Of this many rows one may be a repair, so that a bad receiver costs the others a bounded share. */
 export const ROWS_PER_REPAIR = 3;
@@ -89,11 +89,12 @@ export const READ_AHEAD_PIECES = 4;
 export const MIN_BACK_OFF_MS = 10;
 export const MAX_BACK_OFF_MS = 60;
 
-/** Reports of the same packet; then it is left to peers. */
-export const MAX_ROUNDS = 2;
+/** Reports of the same packet; then its piece is left to peers. Three, because a piece from a peer costs as much as a hundred repairs or more. */
+export const MAX_ROUNDS = 3;
 
-/** A repair that was asked for is waited for so long, in milliseconds, counted anew with each repair of the same block. */
-export const REPAIR_WAIT_MS = 800;
+/** A repair that was asked for is waited for three times as long as repairs took so far, within these bounds, in milliseconds. */
+export const MIN_REPAIR_WAIT_MS = 150;
+export const MAX_REPAIR_WAIT_MS = 800;
 
 /** A receiver that loses more than this share for so long drops out. */
 export const MAX_LOSS = 0.1;

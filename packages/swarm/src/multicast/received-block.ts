@@ -20,6 +20,8 @@ export class ReceivedBlock {
   dueMs: number = Infinity;
   /** How often was reported. */
   rounds = 0;
+  /** When, until the first repair has come of it; else NaN. */
+  reportedMs: number = Number.NaN;
   /** Packets that are here, or not wanted. */
   #count = 0;
   readonly #got = new Uint8Array(BLOCK_PACKETS);

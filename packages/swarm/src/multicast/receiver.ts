@@ -9,12 +9,13 @@ import {
   MAX_GAP_BLOCKS,
   MAX_LOSS,
   MAX_LOSS_MS,
+  MAX_REPAIR_WAIT_MS,
   MAX_REPORT_RANGES,
   MAX_ROUNDS,
   MAX_SEQUENCE,
   MIN_BACK_OFF_MS,
+  MIN_REPAIR_WAIT_MS,
   RECEIVER_BUFFER_BYTES,
-  REPAIR_WAIT_MS,
   ROW_PACKETS,
   SILENCE_MS,
 } from "./limits.ts";
@@ -80,7 +81,7 @@ export interface ReceiverStats {
 
 /**
  * Decides what a multicast receiver does with packets and time. Sans-I/O: whoever drives it hands in packets, and calls `tick` at least every 50 ms. It puts
- * pieces together, has lost packets back from parity, reports what is missing a short random time after the sender is past a block, twice at most,
+ * pieces together, has lost packets back from parity, reports what is missing a short random time after the sender is past a block, three times at most,
  * and says of every wanted piece either that it is there or that it is lost.
  */
 export class ReceiverSession {
@@ -103,6 +104,8 @@ export class ReceiverSession {
   #unreported = { lost: 0, received: 0 };
   #reportedMs: number;
   #heardMs: number;
+  /** How long a repair takes to come, smoothed. */
+  #answerMs = 250;
   #losingSinceMs = Infinity;
   #ended = false;
   readonly #counts = { direct: 0, repaired: 0, rescued: 0, duplicates: 0, lost: 0, reports: 0 };
@@ -260,8 +263,17 @@ export class ReceiverSession {
 
   #countRepair(block: ReceivedBlock): void {
     this.#counts.repaired += 1;
+    if (block.rounds === 0) return;
+    if (!Number.isNaN(block.reportedMs)) {
+      this.#answerMs += (this.#heardMs - block.reportedMs - this.#answerMs) / 4;
+      block.reportedMs = Number.NaN;
+    }
     // The sender is at it: what else was asked for is on its way.
-    if (block.rounds > 0) block.dueMs = Math.max(block.dueMs, this.#heardMs + REPAIR_WAIT_MS / 2);
+    block.dueMs = Math.max(block.dueMs, this.#heardMs + this.#repairWaitMs / 2);
+  }
+
+  get #repairWaitMs(): number {
+    return Math.min(MAX_REPAIR_WAIT_MS, Math.max(MIN_REPAIR_WAIT_MS, 3 * this.#answerMs));
   }
 
   /** Takes the packet that parity gives, if it gives one. */
@@ -322,7 +334,8 @@ export class ReceiverSession {
         continue;
       }
       block.rounds += 1;
-      block.dueMs = nowMs + REPAIR_WAIT_MS * (1 + this.#random() / 4);
+      block.reportedMs = nowMs;
+      block.dueMs = nowMs + this.#repairWaitMs * (1 + this.#random() / 4);
       ranges.push(...missing);
     }
     for (let at = 0; at < ranges.length; at += MAX_REPORT_RANGES)
