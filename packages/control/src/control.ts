@@ -1,7 +1,8 @@
 import type { PatchSettings, ServiceStatus, Settings, Status } from "@ingot/api";
 import { AgentImages } from "./agents/agent-images.ts";
+import { AgentRoster } from "./agents/agent-roster.ts";
 import { AgentTokens } from "./agents/agent-tokens.ts";
-import { Agents } from "./agents/agents.ts";
+import { Enrolment } from "./agents/enrolment.ts";
 import { BootTracker } from "./boot-tracker.ts";
 import { Boots, type BootNetwork } from "./boots.ts";
 import { type Clock, timeText } from "./clock.ts";
@@ -18,6 +19,7 @@ import { localMinuteOfDay } from "./jobs/change-window.ts";
 import { JobDesk } from "./jobs/job-desk.ts";
 import { DEFAULT_SLOTS, Jobs, type JobsDeps } from "./jobs/jobs.ts";
 import type { SlotLimits } from "./jobs/schedule.ts";
+import { TaskDesk } from "./jobs/task-desk.ts";
 import { LiveHub } from "./live-hub.ts";
 import { LiveUpdates } from "./live-updates.ts";
 import { MachineIndex } from "./machine-index.ts";
@@ -77,11 +79,14 @@ export class Control<Device extends OpenDisk> {
   /** What goes over the iSCSI sessions, as the disk service reports it. */
   readonly sessions: SessionMonitor;
   readonly refusals: LoginRefusals;
-  /** Jobs that are not over, as agents and the scheduler see them. */
+  /** Jobs that are not over, as the scheduler sees them. */
   readonly jobs: Jobs;
   /** Jobs as operators see them. */
   readonly jobDesk: JobDesk;
-  readonly agents: Agents;
+  /** Tasks as agents see them. */
+  readonly tasks: TaskDesk;
+  readonly agents: AgentRoster;
+  readonly enrolment: Enrolment;
   readonly agentImages: AgentImages;
   readonly tokens: AgentTokens;
   readonly #deps: ControlDeps<Device>;
@@ -110,7 +115,9 @@ export class Control<Device extends OpenDisk> {
     this.refusals = parts.refusals;
     this.jobs = parts.jobs;
     this.jobDesk = parts.jobDesk;
+    this.tasks = parts.tasks;
     this.agents = parts.agents;
+    this.enrolment = parts.enrolment;
     this.agentImages = parts.agentImages;
     this.tokens = parts.tokens;
     this.#index = parts.index;
@@ -250,7 +257,10 @@ interface Parts<Device extends OpenDisk> {
   readonly refusals: LoginRefusals;
   readonly jobs: Jobs;
   readonly jobDesk: JobDesk;
-  readonly agents: Agents;
+  /** Tasks as agents see them. */
+  readonly tasks: TaskDesk;
+  readonly agents: AgentRoster;
+  readonly enrolment: Enrolment;
   readonly agentImages: AgentImages;
   readonly tokens: AgentTokens;
   readonly updates: LiveUpdates;
@@ -325,20 +335,21 @@ async function assemble<Device extends OpenDisk>(
     onError,
   };
   const jobs = await Jobs.open(jobsDeps);
+  const tasks = new TaskDesk(jobsDeps, jobs);
   const tokens = new AgentTokens({ db, clock, random: deps.random });
-  const agentParts = {
+  const agents = await AgentRoster.open({ db, clock, onError });
+  const enrolment = new Enrolment({
     db,
+    roster: agents,
     clock,
     random: deps.random,
     settings,
     index,
     inventory: machines,
     events,
-    jobs,
+    tasks,
     tokens,
-    onError,
-  };
-  const agents = await Agents.open(agentParts);
+  });
   const boots = new Boots({
     db,
     clock,
@@ -368,7 +379,9 @@ async function assemble<Device extends OpenDisk>(
     refusals,
     jobs,
     jobDesk: new JobDesk(jobsDeps, jobs),
+    tasks,
     agents,
+    enrolment,
     agentImages: new AgentImages({ db, library: deps.library }),
     tokens,
     updates,

@@ -98,7 +98,7 @@ export function machineRoutes<Device extends OpenDisk>(control: Control<Device>)
   routes.openapi(deleteRoute, async (context) => {
     const { row } = await control.machines.record(context.req.valid("param").machine);
     await control.disks.removeMachine(row.id, context.req.valid("query"));
-    await control.jobs.machineRemoved(row.id);
+    await control.tasks.machineRemoved(row.id);
     return context.body(null, 204);
   });
   return routes;

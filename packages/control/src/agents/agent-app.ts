@@ -75,7 +75,9 @@ export function createAgentApp<Device extends OpenDisk>(control: Control<Device>
   app.post("/enrol", async (context) => {
     const { fingerprint = "", peerAddress } = bindingsOf(context);
     const request = await bodyOf(context, enrolRequestSchema);
-    return context.json(await control.agents.enrol({ fingerprint, address: peerAddress }, request, options.signingKey));
+    return context.json(
+      await control.enrolment.enrol({ fingerprint, address: peerAddress }, request, options.signingKey),
+    );
   });
   // Everything below is for those that were let in.
   app.use(async (context, next) => {
@@ -86,7 +88,7 @@ export function createAgentApp<Device extends OpenDisk>(control: Control<Device>
   app.post("/heartbeat", async (context) => context.json(await heartbeat(control, context)));
   app.post("/tasks/:id/report", async (context) => {
     const report = await bodyOf(context, taskReportSchema);
-    return context.json(await control.jobs.report(machineOf(context), context.req.param("id"), report));
+    return context.json(await control.tasks.report(machineOf(context), context.req.param("id"), report));
   });
   app.get("/images/:reference", async (context) =>
     context.json(await control.agentImages.get(context.req.param("reference"))),
@@ -140,7 +142,7 @@ async function heartbeat<Device extends OpenDisk>(
   const serverTime = timeText(control.clock.now());
   if (said.state === "leaving") control.agents.left(agent);
   if (agent.machine === undefined) return { serverTime, intervalSeconds: HEARTBEAT_SECONDS };
-  const instruction = await control.jobs.heartbeat(agent.machine, said, control.agents.canBegin(agent));
+  const instruction = await control.tasks.heartbeat(agent.machine, said, control.agents.canBegin(agent));
   const waits = said.state === "idle" && instruction.task === undefined;
   const isShort = waits && control.jobs.presentCount < fewAgents;
   return { serverTime, intervalSeconds: isShort ? shortIntervalSeconds : HEARTBEAT_SECONDS, ...instruction };
@@ -149,7 +151,7 @@ async function heartbeat<Device extends OpenDisk>(
 /** A machine's disk comes in as a new version; then its task is done. */
 async function capture<Device extends OpenDisk>(control: Control<Device>, context: AgentContext): Promise<Response> {
   const taskId = context.req.param("id") ?? "";
-  const { image: name, comment } = control.jobs.captureOf(machineOf(context), taskId);
+  const { image: name, comment } = control.tasks.captureOf(machineOf(context), taskId);
   const { body } = context.req.raw;
   const mediaType = context.req.header("content-type")?.split(";")[0]?.trim().toLowerCase();
   if (mediaType !== SPARSE_MEDIA_TYPE || body === null) {
@@ -158,7 +160,7 @@ async function capture<Device extends OpenDisk>(control: Control<Device>, contex
   }
   const { images, clock, onError } = control;
   const onAdded = ({ version, manifestId }: { readonly version: number; readonly manifestId: string }): Promise<void> =>
-    control.jobs.captured(taskId, { name, version, manifestId });
+    control.tasks.captured(taskId, { name, version, manifestId });
   const answer = await receiveImage({ images, clock, onError, name, body, comment, onAdded });
   return new Response(answer, { headers: { "content-type": UPLOAD_ANSWER_MEDIA_TYPE, "cache-control": "no-store" } });
 }

@@ -82,7 +82,7 @@ const removeTokenRoute = createRoute({
 
 /** Routes of `/agents` and `/agent-tokens`. */
 export function agentRoutes<Device extends OpenDisk>(control: Control<Device>): OpenAPIHono {
-  const { agents, tokens, events } = control;
+  const { agents, enrolment, tokens, events } = control;
   const routes = newRoutes();
   routes.openapi(listRoute, async (context) => {
     const { limit, cursor, state } = context.req.valid("query");
@@ -93,9 +93,11 @@ export function agentRoutes<Device extends OpenDisk>(control: Control<Device>): 
     );
   });
   routes.openapi(approveRoute, async (context) =>
-    context.json(await agents.approve(context.req.valid("json").who), 200),
+    context.json(await enrolment.approve(context.req.valid("json").who), 200),
   );
-  routes.openapi(revokeRoute, async (context) => context.json(await agents.revoke(context.req.valid("param").id), 200));
+  routes.openapi(revokeRoute, async (context) =>
+    context.json(await enrolment.revoke(context.req.valid("param").id), 200),
+  );
   routes.openapi(listTokensRoute, async (context) => {
     const { limit, cursor } = context.req.valid("query");
     const found = await tokens.list({ limit: limit + 1, after: cursor });

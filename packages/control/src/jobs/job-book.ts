@@ -189,7 +189,7 @@ export class JobBook {
       if (job !== undefined) job.record = record;
       if (record.finishedAt === undefined) continue;
       over.push(record);
-      this.#remove(record.id);
+      this.remove(record.id);
     }
     return over;
   }
@@ -235,7 +235,8 @@ export class JobBook {
     else if (this.#claims.get(machine) === task) this.#claims.delete(machine);
   }
 
-  #remove(id: number): void {
+  /** Takes a job out. */
+  remove(id: number): void {
     for (const task of this.#jobs.get(id)?.tasks ?? []) {
       this.#setClaim(task, false);
       this.#tasks.delete(task.record.id);

@@ -1,18 +1,4 @@
-import {
-  AGENT_LOST_SECONDS,
-  type AgentPlan,
-  type AgentTask,
-  type HeartbeatAnswer,
-  type HeartbeatRequest,
-  type Job,
-  NO_PROGRESS,
-  type Task,
-  type TaskError,
-  type TaskImage,
-  type TaskProgress,
-  type TaskReport,
-  type TaskReportAnswer,
-} from "@ingot/api";
+import { AGENT_LOST_SECONDS, type AgentPlan, type Job, NO_PROGRESS, type Task, type TaskProgress } from "@ingot/api";
 import { type Clock, timeText } from "../clock.ts";
 import { ControlError } from "../errors.ts";
 import type { EventLog } from "../event-log.ts";
@@ -22,12 +8,12 @@ import type { LiveHub } from "../live-hub.ts";
 import { KeyedMutex } from "../mutex.ts";
 import type { Database } from "../tables.ts";
 import { JobBook, type OpenJob, type OpenTask, type TaskChange } from "./job-book.ts";
-import { jobEvent, reasonOf, taskEvent } from "./job-events.ts";
+import { jobEvent, taskEvent } from "./job-events.ts";
 import { JobLog, LOG_EVERY_MS } from "./job-log.ts";
-import { type JobRecord, readDeployments, readJob, listTasks, type TaskRecord, writeDeployment } from "./job-store.ts";
+import { type JobRecord, readJob, listTasks, type TaskRecord } from "./job-store.ts";
 import { jobView, taskView } from "./job-view.ts";
 import { type Decision, isOver, needsSlot, schedule, type SlotLimits, type TaskDecision } from "./schedule.ts";
-import { PLAN_OF_KIND, renderTask } from "./task-render.ts";
+import { PLAN_OF_KIND } from "./task-render.ts";
 import { TaskWatch } from "./task-watch.ts";
 
 /** How often time passes for the jobs. */
@@ -53,9 +39,6 @@ export interface JobsDeps {
   readonly minuteOfDay: (nowMs: number) => number;
   readonly onError: (error: unknown) => void;
 }
-
-/** What a machine's agent is told. */
-export type Instruction = Pick<HeartbeatAnswer, "task" | "stop" | "notice">;
 
 /** Jobs that are not over: what each machine does for them, and when. */
 export class Jobs {
@@ -159,12 +142,22 @@ export class Jobs {
   ): Promise<Job> {
     return this.#mutex.run("jobs", async () => {
       const job = this.#book.job(id) ?? (await this.#reopen(id));
-      const next = change(job);
+      const next = this.#changed(job, change);
       const tasks = (next.tasks ?? []).map((entry) => ({ ...entry, claims: false, leaseUntilMs: undefined }));
       await this.#apply({ tasks, jobs: [next.job] }, new Set());
       await this.#schedule();
       return jobView(job.record, job.summary);
     });
+  }
+
+  /** What a change makes of a job. One that stays over leaves the book again. */
+  #changed<Next>(job: OpenJob, change: (job: OpenJob) => Next): Next {
+    try {
+      return change(job);
+    } catch (error) {
+      if (job.record.finishedAt !== undefined) this.#book.remove(job.record.id);
+      throw error;
+    }
   }
 
   /** The job as it is now, where it is not over. */
@@ -179,175 +172,50 @@ export class Jobs {
     return task === undefined ? undefined : taskView(task.current);
   }
 
-  /**
-   * A machine's agent says that it is there. `canBegin`: it runs where a disk can be written.
-   * Answers what it is to do; the slot of a task that it works on is renewed.
-   */
-  async heartbeat(machine: string, said: HeartbeatRequest, canBegin: boolean): Promise<Instruction> {
-    const nowMs = this.#deps.clock.now();
-    if (said.state === "leaving") return this.#leave(machine);
-    if (canBegin) this.#heardMs.set(machine, nowMs);
-    const claim = this.#book.claimOf(machine);
-    if (claim !== undefined && !needsSlot(claim.record.state) && canBegin) await this.reschedule();
-    const task = this.#book.claimOf(machine);
-    if (task === undefined || !needsSlot(task.record.state)) return this.#withoutSlot(task, said.taskId);
-    task.leaseUntilMs = nowMs + leaseMs;
-    if (said.taskId === task.record.id) {
-      if (said.progress !== undefined) this.#note(task, said.progress);
-      return {};
-    }
-    const stop = said.taskId === undefined ? undefined : ({ taskId: said.taskId, reason: "cancelled" } as const);
-    return { task: await this.#render(task), stop };
+  /** Runs what changes states, when everything that was begun before is through. Within it only {@link change} waits for its own turn. */
+  turn<Result>(work: () => Promise<Result>): Promise<Result> {
+    return this.#mutex.run("jobs", work);
   }
 
-  /** An agent reports on the task that its machine has. @throws ControlError `notFound` for a task that the machine never had. */
-  async report(machine: string, taskId: string, report: TaskReport): Promise<TaskReportAnswer> {
+  /** A task that is not over. */
+  task(id: string): OpenTask | undefined {
+    return this.#book.task(id);
+  }
+
+  /** The task that has a machine: with a slot, or next in turn. */
+  claimOf(machine: string): OpenTask | undefined {
+    return this.#book.claimOf(machine);
+  }
+
+  /** The tasks of a machine that are not over. */
+  tasksOf(machine: string): readonly OpenTask[] {
+    return this.#book.tasksOf(machine);
+  }
+
+  /** The agent of a machine was heard, and can begin a task. */
+  hear(machine: string): void {
     this.#heardMs.set(machine, this.#deps.clock.now());
-    const task = this.#book.task(taskId);
-    // Most reports change nothing but figures: these need no turn.
-    if (task?.record.machine === machine && task.record.state === report.state && task.record.note === report.note) {
-      task.leaseUntilMs = this.#deps.clock.now() + leaseMs;
-      this.#note(task, report.progress);
-      return {};
-    }
-    return this.#mutex.run("jobs", () => this.#report(machine, taskId, report));
   }
 
-  /** What a machine's disk is to become. @throws ControlError `conflict` where that is not the machine's task now. */
-  captureOf(machine: string, taskId: string): { readonly image: string; readonly comment: string | undefined } {
-    const task = this.#book.task(taskId);
-    const spec = task?.job.record.spec;
-    if (task?.record.machine !== machine || spec?.kind !== "capture" || !needsSlot(task.record.state)) {
-      throw new ControlError("conflict", `task ${taskId}: no capture that this machine is at`);
-    }
-    return { image: spec.image, comment: spec.comment ?? `captured from ${task.record.machineName}` };
-  }
-
-  /** A machine's disk has become a version of an image: its task is done. */
-  async captured(taskId: string, image: TaskImage): Promise<void> {
-    await this.#mutex.run("jobs", async () => {
-      const task = this.#book.task(taskId);
-      if (task === undefined || isOver(task.record.state)) return;
-      await this.#finish(task, { ...task.current, image, state: "done" });
-    });
-  }
-
-  /** Ends what a machine has to do with a failure. */
-  async fail(machine: string, error: TaskError, which: "begun" | "all" = "begun"): Promise<void> {
-    await this.#mutex.run("jobs", async () => {
-      for (const task of this.#book.tasksOf(machine)) {
-        const applies = which === "all" || task.claims;
-        if (applies) await this.#finish(task, { ...task.current, state: "failed", error });
-      }
-    });
-  }
-
-  /** A machine is no longer in the inventory. */
-  async machineRemoved(machine: string): Promise<void> {
+  /** The agent of a machine is gone. */
+  forget(machine: string): void {
     this.#heardMs.delete(machine);
-    await this.fail(machine, { code: "machine-removed", message: "the machine was taken out of the inventory" }, "all");
   }
 
-  async #leave(machine: string): Promise<Instruction> {
-    this.#heardMs.delete(machine);
-    const task = this.#book.claimOf(machine);
-    if (task === undefined || !needsSlot(task.record.state)) return {};
-    task.leaseUntilMs = this.#deps.clock.now();
-    await this.reschedule();
-    return {};
-  }
-
-  #withoutSlot(task: OpenTask | undefined, working: string | undefined): Instruction {
-    const notice = task?.record.reason;
-    if (working === undefined) return { notice };
-    const known = this.#book.task(working);
-    const reason =
-      known === undefined || isOver(known.record.state)
-        ? "cancelled"
-        : known.record.state === "paused"
-          ? "paused"
-          : "lost";
-    return { notice, stop: { taskId: working, reason } };
-  }
-
-  async #render(task: OpenTask): Promise<AgentTask> {
-    const { machine } = task.record;
-    const [record, previous] = await Promise.all([
-      this.#deps.inventory.record(machine),
-      readDeployments(this.#deps.db, [machine]),
-    ]);
-    return renderTask(task.job.record, task.record, record, previous.get(machine));
-  }
-
-  async #report(machine: string, taskId: string, report: TaskReport): Promise<TaskReportAnswer> {
-    const task = this.#book.task(taskId);
-    if (task === undefined) return this.#reportOver(machine, taskId, report);
-    if (task.record.machine !== machine) throw new ControlError("notFound", `task ${taskId}: not of this machine`);
-    const isFinal = report.state === "done" || report.state === "failed";
-    if (isOver(task.record.state)) return endedAs(task.record, report);
-    if (!needsSlot(task.record.state) && !isFinal) {
-      await this.#schedule();
-      if (!needsSlot(task.record.state)) {
-        return { stop: { taskId, reason: task.record.state === "paused" ? "paused" : "lost" } };
-      }
-    }
-    const { state, progress, error, note } = report;
-    const next: TaskRecord = { ...task.record, progress, error, note: note ?? task.record.note, state };
-    if (!isFinal) {
-      const leaseUntilMs = this.#deps.clock.now() + leaseMs;
-      await this.#apply(
-        { tasks: [{ task, record: this.#reasoned(task, next), claims: true, leaseUntilMs }], jobs: [] },
-        new Set(),
-      );
-      return {};
-    }
-    const isEmptyCapture = state === "done" && task.job.record.kind === "capture";
-    const missing = { code: "internal", message: "the agent says that it is done, but no image has arrived" } as const;
-    await this.#finish(task, isEmptyCapture ? { ...next, state: "failed", error: missing } : next);
-    return {};
-  }
-
-  /** A report on a task whose job is over. */
-  async #reportOver(machine: string, taskId: string, report: TaskReport): Promise<TaskReportAnswer> {
-    const row = await this.#deps.db
-      .selectFrom("tasks")
-      .select(["machine_id", "state"])
-      .where("id", "=", taskId)
-      .executeTakeFirst();
-    if (row?.machine_id !== machine) throw new ControlError("notFound", `task ${taskId}: not of this machine`);
-    return endedAs({ id: taskId, state: row.state as TaskRecord["state"] }, report);
-  }
-
-  /** Ends a task, with what follows from it for the machine, and looks at what may begin now. */
-  async #finish(task: OpenTask, next: TaskRecord): Promise<void> {
-    const at = timeText(this.#deps.clock.now());
-    const { machine, image } = next;
-    const { kind, spec } = task.job.record;
-    const change: TaskChange = { task, record: this.#reasoned(task, next), claims: false, leaseUntilMs: undefined };
-    await this.#apply({ tasks: [change], jobs: [] }, new Set(), async (trx) => {
-      if (next.state !== "done") return;
-      if (kind === "deploy" && image !== undefined) await writeDeployment(trx, machine, image, at);
-      if (kind !== "wipe" && (spec.after ?? "reboot") !== "stay") {
-        await trx.updateTable("machines").set({ next_plan: "local" }).where("id", "=", machine).execute();
-      }
-    });
-    this.#watch.finished(task.job);
+  /** Makes changes of tasks durable, tells of them, and looks at what may begin now. Only within a turn. */
+  async put(changes: readonly TaskChange[], also?: (trx: Database) => Promise<void>): Promise<void> {
+    await this.#apply({ tasks: changes, jobs: [] }, new Set(), also);
+    for (const { task, record } of changes) if (isOver(record.state)) this.#watch.finished(task.job);
     await this.#schedule();
   }
 
-  #reasoned(task: OpenTask, next: TaskRecord): TaskRecord {
-    const at = timeText(this.#deps.clock.now());
-    const changedAt = next.state === task.record.state ? next.changedAt : at;
-    return {
-      ...next,
-      reason: reasonOf(task.job.record, next),
-      changedAt,
-      ...(isOver(next.state) && { finishedAt: at }),
-    };
+  /** Looks at what may begin now. Only within a turn. */
+  look(): Promise<void> {
+    return this.#schedule();
   }
 
   /** Newer figures of a task. */
-  #note(task: OpenTask, progress: TaskProgress): void {
+  note(task: OpenTask, progress: TaskProgress): void {
     task.progress = progress;
     task.isUnsaved = true;
     this.#dirty.add(task.job);
@@ -478,9 +346,4 @@ function decided(task: OpenTask, decision: TaskDecision, at: string): TaskRecord
     progress: needsSlot(state) ? current.progress : { ...current.progress, bytesPerSecond: NO_PROGRESS.bytesPerSecond },
     error: stopped === true ? { code: "job-stopped", message: reason } : current.error,
   };
-}
-
-/** What an agent hears that reports on a task that is over. */
-function endedAs(task: Pick<TaskRecord, "id" | "state">, report: TaskReport): TaskReportAnswer {
-  return task.state === report.state ? {} : { stop: { taskId: task.id, reason: "cancelled" } };
 }
