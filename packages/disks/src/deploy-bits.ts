@@ -113,7 +113,9 @@ export class DeployBits {
     this.#clearedEmpties = [];
     if (written.length + emptied.length + cleared.length + clearedEmpties.length === 0) return;
     try {
-      if (written.length + emptied.length > 0) await this.#target.sync();
+      if (written.length + emptied.length > 0) {
+        await this.#target.sync(written.flatMap((chunk) => this.#plan.placesOf(chunk)));
+      }
       for (const empty of clearedEmpties) this.#map.setEmpty(empty, false);
       for (const empty of emptied) this.#map.setEmpty(empty, true);
       for (const chunk of cleared) if (!this.has(chunk)) this.#map.setChunk(chunk, false);

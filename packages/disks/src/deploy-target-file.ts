@@ -11,7 +11,7 @@ import { DeployPool } from "./deploy-pool-worker.ts";
 import type { DeployTarget } from "./deploy-target.ts";
 import { sizeOfDisk } from "./disk-size-file.ts";
 import { DiskError } from "./errors.ts";
-import { SECTOR_BYTES } from "./limits.ts";
+import { BLOCK_BYTES, SECTOR_BYTES } from "./limits.ts";
 import { OsFile } from "./os-volume-file.ts";
 import type { DurableFile } from "./volume.ts";
 import { PageCacheEstimate } from "./warm-blocks.ts";
@@ -118,10 +118,12 @@ export class OsDeployTarget implements DeployTarget {
   }
 
   /** See DeployTarget. */
-  async sync(): Promise<void> {
+  async sync(written: readonly ChunkPlace[] = []): Promise<void> {
     try {
       await datasyncFd(this.fd);
     } catch (error) {
+      const failure = await this.#findFailure(written);
+      if (failure !== undefined) throw this.#writeFailed(failure, error);
       throw new DiskError("write-failed", `${this.name}: the disk did not keep what was written (${errnoOf(error)})`, {
         cause: error,
       });
@@ -198,6 +200,29 @@ export class OsDeployTarget implements DeployTarget {
     await this.#pool.close();
     await closeFd(this.fd);
     this.#lock?.close();
+  }
+
+  /** Writes what the operating system still has of the places once more, and waits for the disk each time. */
+  async #findFailure(places: readonly ChunkPlace[]): Promise<WriteFailure | undefined> {
+    const fd = await openFd(this.#path, fs.constants.O_WRONLY | fs.constants.O_DSYNC);
+    const buffer = Buffer.allocUnsafe(BLOCK_BYTES);
+    try {
+      for (const { offset, length } of places) {
+        for (let at = offset; at < offset + length; at += BLOCK_BYTES) {
+          const bytes = buffer.subarray(0, Math.min(BLOCK_BYTES, offset + length - at));
+          const error: unknown = await this.read(at, bytes)
+            .then(() => writeFd(fd, bytes, 0, bytes.length, at))
+            .then(
+              () => undefined,
+              (reason: unknown) => reason,
+            );
+          if (error !== undefined) return { offset: at, errno: errnoOf(error) };
+        }
+      }
+      return undefined;
+    } finally {
+      await closeFd(fd);
+    }
   }
 
   #writeFailed({ offset, errno }: WriteFailure, cause?: unknown): DiskError {

@@ -25,8 +25,11 @@ export interface DeployTarget {
   read(offset: number, into: Uint8Array): void | Promise<void>;
   /** Not durable before `sync`. DiskError `write-failed`. */
   write(offset: number, bytes: Uint8Array): void | Promise<void>;
-  /** After it resolves, everything that was written before the call (by others, too) survives a power cut. DiskError `write-failed`. */
-  sync(): Promise<void>;
+  /**
+   * After it resolves, everything that was written before the call (by others, too) survives a power cut. DiskError `write-failed`, with the
+   * place when it is in one of the `written` places: a sync does not tell by itself.
+   */
+  sync(written?: readonly ChunkPlace[]): Promise<void>;
   /** Makes the range read as zeros; what is zeros already is not written where that can be told. DiskError `write-failed`. */
   zero(offset: number, length: number): Promise<void>;
   /** Whether the range reads as zeros. */
