@@ -85,11 +85,6 @@ export class BulkServer {
     for (const connection of this.#connections) if (connection.uploading === manifestId) connection.destroy();
   }
 
-  async close(): Promise<void> {
-    for (const connection of this.#connections) connection.destroy();
-    if (this.#server.listening) await new Promise((resolve) => this.#server.close(resolve));
-  }
-
   #accept(socket: TLSSocket): void {
     const connection = new Connection(socket, (text) => this.#answer(connection, text));
     this.#connections.add(connection);
@@ -148,6 +143,7 @@ export class BulkServer {
     // The head goes with the first bytes: one TLS record less.
     let at = new TextEncoder().encodeInto(head, buffer).written;
     for (let left = total; left > 0; at = 0) {
+      connection.throwIfGone();
       const length = stream.read(buffer.subarray(at));
       const waitMs = this.#options.rateCap.reserve(length, process.hrtime.bigint());
       if (waitMs > 0) await delay(waitMs, undefined, { ref: false });
@@ -185,7 +181,12 @@ class Connection {
 
   /** Resolves when the bytes have gone to the system. Throws `SwarmError` `unreachable`. */
   async write(bytes: Uint8Array): Promise<void> {
-    if (!this.#socket.destroyed) await new Promise<void>((resolve) => this.#socket.write(bytes, () => resolve()));
+    this.throwIfGone();
+    await new Promise<void>((resolve) => this.#socket.write(bytes, () => resolve()));
+    this.throwIfGone();
+  }
+
+  throwIfGone(): void {
     if (this.#socket.destroyed) throw new SwarmError("unreachable", "the client has gone");
   }
 

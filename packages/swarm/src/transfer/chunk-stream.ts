@@ -76,6 +76,12 @@ export function encodeChunkStream(chunks: readonly StoredChunk[]): Uint8Array<Ar
 }
 
 /**
+ * What is moved to the buffer's start whenever a chunk is done with: the rest of one TLS record at most. So the stream goes through as
+ * little memory as its chunks need, which stays in the processor's cache.
+ */
+const CHEAP_MOVE_BYTES: number = 16 * 1024;
+
+/**
  * Takes a chunk stream apart as it comes, in one buffer that it never grows. The caller reads into `space()`, tells how much with
  * `advance()`, and gets the chunks that are whole now, as views into the buffer. Whatever is not what was asked for throws `DecodeError`
  * `invalid` as soon as its header is there.
@@ -105,8 +111,8 @@ export class ChunkStreamDecoder {
 
   /** Where the next bytes go: never empty. Views that `advance` gave before are no longer valid. */
   space(): Uint8Array {
-    const wanted = this.#wantedBytes();
-    if (this.#start + wanted > this.#buffer.length || this.#end === this.#buffer.length) {
+    const isShort = this.#start > 0 && this.#end - this.#start <= CHEAP_MOVE_BYTES;
+    if (isShort || this.#start + this.#wantedBytes() > this.#buffer.length || this.#end === this.#buffer.length) {
       this.#buffer.copyWithin(0, this.#start, this.#end);
       this.#end -= this.#start;
       this.#start = 0;

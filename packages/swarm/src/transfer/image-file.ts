@@ -28,6 +28,7 @@ export class ImageFile {
   /** Chunks that came as they are although they might have been compressed: not worth another try. */
   readonly #incompressible: ChunkBits;
   readonly #cache: StoredChunkCache;
+  #isClosed = false;
 
   constructor(image: ThreadImage, cache: StoredChunkCache) {
     this.manifestId = image.manifestId;
@@ -63,8 +64,16 @@ export class ImageFile {
     return true;
   }
 
-  /** The chunk for sending: from the cache, else from the target, compressed if that pays. Throws `SwarmError` `read-failed`. */
+  /** From now on the descriptor is not touched. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  /**
+   * The chunk for sending: from the cache, else from the target, compressed if that pays. Throws `SwarmError` `read-failed`, `closed`.
+   */
   outgoing(chunk: number): OutgoingChunk {
+    if (this.#isClosed) throw new SwarmError("closed", "the image was closed");
     const { disk, cachePlaces } = this.#image;
     if (disk === undefined) throw new TypeError(`image ${this.manifestId} is not on a disk`);
     const length = this.table.lengthOf(chunk);

@@ -227,6 +227,25 @@ describe("a transfer engine", () => {
     expect((await failureOf(image.fetch({ piece: 0, from: door }))).code).toBe("unreachable");
   });
 
+  it("does not start where it cannot listen", async () => {
+    await expect(Member.start({ listen: { address: "192.0.2.1", port: 0 } })).rejects.toMatchObject({
+      code: "EADDRNOTAVAIL",
+    });
+    await expect(Member.start({ threads: 0 })).rejects.toThrow(RangeError);
+  });
+
+  it("opens an image once at a time, and again when it was closed", async () => {
+    using disks = new Disks();
+    await using receiver = await Member.start({ threads: 2 });
+    const fd = disks.open("target", Buffer.alloc(IMAGE.bytes.length));
+    const first = await receiver.openDisk(fd, nothing());
+    await expect(receiver.openDisk(fd, nothing())).rejects.toThrow(RangeError);
+    await first.close();
+    const second = await receiver.openDisk(fd, nothing());
+    await second.write(0, pieceStream(0));
+    expect(second.has(0)).toBe(true);
+  });
+
   it("uses a connection again, and another one when the other side has closed it", async () => {
     using disks = new Disks();
     await using receiver = await Member.start();

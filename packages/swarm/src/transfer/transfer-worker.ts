@@ -42,7 +42,6 @@ class TransferThread {
   readonly #jobs = new Map<number, { readonly job: FetchJob; readonly image: number }>();
   readonly #buffers: Uint8Array[] = [];
   readonly #queries = new Map<number, (locations: readonly (ChunkLocation | undefined)[]) => void>();
-  readonly #timer: NodeJS.Timeout;
   #queryCount = 0;
   #tickedAt = performance.now();
 
@@ -65,7 +64,7 @@ class TransferThread {
         if (image !== undefined) this.#tell({ kind: "upload", image, fingerprint, piece, wireBytes, state });
       },
     });
-    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    setInterval(() => this.#tick(), TICK_MS);
     port.on("message", (command: ThreadCommand) => this.#obey(command));
   }
 
@@ -110,7 +109,10 @@ class TransferThread {
       if (of === image) this.#abort(job, new SwarmError("closed", "the image was closed"));
     }
     this.#images.delete(image);
-    if (entry !== undefined) this.#server.dropUploads(entry.file.manifestId);
+    if (entry !== undefined) {
+      entry.file.close();
+      this.#server.dropUploads(entry.file.manifestId);
+    }
     this.#tell({ kind: "imageClosed", image });
   }
 
@@ -236,12 +238,11 @@ class TransferThread {
     this.#port.postMessage(event);
   }
 
+  /** Ends the thread now: a handshake that is under way would hold it for seconds. */
   #close(): void {
-    clearInterval(this.#timer);
     this.#client.close();
     this.#packs.close();
-    void this.#server.close();
-    this.#port.close();
+    process.exit();
   }
 }
 
