@@ -63,11 +63,12 @@ export class SwarmMember {
   readonly #image: OpenImage;
   readonly #multicast: MulticastPart | undefined;
 
-  private constructor(node: SwarmNode, image: OpenImage, multicast: MulticastPart | undefined) {
+  private constructor(node: SwarmNode, image: OpenImage, multicast: MulticastPart | undefined, onComplete: () => void) {
     this.#node = node;
     this.#image = image;
     this.#multicast = multicast;
-    this.completed = node.completed;
+    this.completed = node.completed.then(onComplete);
+    this.completed.catch(() => undefined);
   }
 
   /** Opens the image in an engine that stays the caller's, and joins. */
@@ -109,7 +110,9 @@ export class SwarmMember {
       wantsMulticast && !node.isComplete
         ? new MulticastPart(session.client, manifestId, pieceMap, node, image, settings)
         : undefined;
-    return new SwarmMember(node, image, multicast);
+    // A piece may be complete by a transfer that has written its chunks and not told of them yet.
+    const tellAll = (): void => onWritten(Array.from({ length: pieceMap.chunkCount }, (_unused, chunk) => chunk));
+    return new SwarmMember(node, image, multicast, tellAll);
   }
 
   /** Uploads under way are the engine's to know; this is about what came. */
