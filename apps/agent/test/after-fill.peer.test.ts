@@ -25,7 +25,7 @@ const missing = ["sfdisk", "sgdisk", "losetup", "mkfs.ext4", "debugfs", "mkfs.nt
 );
 const reason = process.getuid?.() === 0 ? missing.join(", ") : "root";
 if (reason !== "" && process.env["CI"] !== undefined) throw new Error(`missing: ${reason}`);
-if (reason !== "") console.log(`skipped: missing ${reason}`);
+if (reason !== "") process.stdout.write(`skipped: missing ${reason}\n`);
 
 function scratch(): string {
   const directory = mkdtempSync(join(tmpdir(), "ingot-after-fill-"));

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { AgentError } from "../errors.ts";
+import type { AgentError } from "../errors.ts";
 import {
   addServerOptions,
   addSwarmOptions,

@@ -203,11 +203,15 @@ class AgentRunner {
       this.#dispatch({ kind: "answered", answer });
     } catch (error) {
       if (this.#signal.aborted) return;
-      if (!(error instanceof AgentError) || error.code === "wrong-server") {
+      // Who is refused has to enrol again, which whoever started the agent does by starting it again; a running task goes first.
+      const isOver =
+        !(error instanceof AgentError) ||
+        error.code === "wrong-server" ||
+        (error.code === "refused" && this.#running === undefined);
+      if (isOver) {
         this.#done.reject(error);
         return;
       }
-      // A server that forgot this agent lets it in again at the next start; until then it is as if it were away.
       this.#dispatch({ kind: "unanswered", message: messageOf(error), random: Math.random() });
     } finally {
       this.#asking = false;
