@@ -26,7 +26,7 @@ export const PROGRAMS: readonly string[] = words(`
 export const PROGRAM_LINKS: Readonly<Record<string, string>> = {
   "/usr/lib/systemd/systemd-udevd": "/usr/bin/udevadm",
   ...Object.fromEntries(
-    ["depmod", "insmod", "lsmod", "modinfo", "modprobe", "rmmod"].map((n) => [`/sbin/${n}`, "kmod"]),
+    ["depmod", "insmod", "lsmod", "modinfo", "modprobe", "rmmod"].map((n) => [`/sbin/${n}`, "/usr/bin/kmod"]),
   ),
 };
 
