@@ -1,4 +1,4 @@
-import { parseImageReference } from "@ingot/api";
+import { parseImageReference, type TaskImage } from "@ingot/api";
 import { resolveImage } from "./image-references.ts";
 import type { ServerSettings } from "./server-settings.ts";
 import type { Database } from "./tables.ts";
@@ -27,7 +27,7 @@ export class ImageUses {
 
 /**
  * Finds out who needs which versions of an image: settings of machines, groups and the server (a bare name means the newest
- * version, a tag the one it points at), disks that were made from a version, and boots that are on their way.
+ * version, a tag the one it points at), disks that were made from a version, and jobs that are not over.
  */
 export async function findImageUses(db: Database, image: string, settings: ServerSettings): Promise<ImageUses> {
   const uses = new ImageUses();
@@ -60,6 +60,19 @@ export async function findImageUses(db: Database, image: string, settings: Serve
     .where("image", "is not", null)
     .execute();
   for (const { name, image: text } of groups) if (text !== null && names(text)) await note(text, `group ${name}`);
+
+  const jobs = await db
+    .selectFrom("jobs")
+    .innerJoin("tasks", "tasks.job_id", "jobs.id")
+    .select(["jobs.id", "tasks.image"])
+    .distinct()
+    .where("jobs.finished_at", "is", null)
+    .where("tasks.image", "is not", null)
+    .execute();
+  for (const job of jobs) {
+    const version = job.image === null ? undefined : (JSON.parse(job.image) as TaskImage);
+    if (version?.name === image) uses.add(version.version, `job ${job.id}`);
+  }
 
   const fallback = settings.current.image;
   if (fallback?.name === image) {

@@ -46,11 +46,12 @@ const at = <Item>(items: readonly Item[], index: number): Item => {
 
 test("a machine is deployed: it boots the agent, does its task, and boots from its disk once", async () => {
   const [agent] = await room(1);
+  await harness.control.images.add("a", imageOf(2));
   await api.send("PATCH", "/machines/pc-1", { plan: "menu" });
   expect(await scriptFor(harness.boot, "mac=525400000001")).toContain("menu");
   const job = await create({
     kind: "deploy",
-    image: "a",
+    image: "a:1",
     to: ["pc-1"],
     disk: "nvme,largest",
     downloadBytesPerSecond: 5_000_000,
@@ -59,6 +60,9 @@ test("a machine is deployed: it boots the agent, does its task, and boots from i
   expect(job).toMatchObject({ state: "running", image: { name: "a", version: 1 }, counts: { booting: 1 } });
   expect(await scriptFor(harness.boot, "mac=525400000001")).toContain("starts the agent's system for clone");
 
+  expect((await api.send("DELETE", "/images/a:1")).body).toMatchObject({
+    error: { code: "inUse", details: { usedBy: ["job 1"] } },
+  });
   const task = taskIn(await agent.heartbeat());
   expect(task).toMatchObject({
     kind: "deploy",

@@ -75,7 +75,7 @@ export async function updateJob(db: Database, job: JobRecord): Promise<void> {
 
 /** Writes what may have changed of a task. */
 export async function updateTask(db: Database, task: TaskRecord): Promise<void> {
-  const { id, job_id, machine_id, position, wave, ...changes } = rowOfTask(task);
+  const { id, job_id: _job, machine_id: _machine, position: _position, wave: _wave, ...changes } = rowOfTask(task);
   await db.updateTable("tasks").set(changes).where("id", "=", id).execute();
 }
 

@@ -28,7 +28,7 @@ export function jobView(record: JobRecord, summary: JobSummary = record.summary)
 
 /** The task as the API shows it. */
 export function taskView(record: TaskRecord): Task {
-  const { jobId, wave, begun, position, ...rest } = record;
+  const { jobId, wave, begun: _begun, position: _position, ...rest } = record;
   return { ...rest, jobId: String(jobId), wave: wave + 1 };
 }
 
