@@ -246,3 +246,33 @@ test.skipIf(missing.length > 0)("a whole disk: ext4, swap, NTFS, and what is bet
   run("dd", `if=${copy}`, `of=${directory}/ext`, "bs=1M", "skip=1", "count=100", "status=none");
   run("e2fsck", "-f", "-n", `${directory}/ext`);
 });
+
+test.skipIf(missing.length > 0).each([
+  ["ext4", "mkfs.ext4", ["-q", "-F", "-b", "1024"], [0, 64]],
+  ["NTFS", "mkntfs", ["-q", "-Q", "-F"], [0, 1, 16, 80]],
+] as const)(
+  "%s with bytes changed at random is captured in whole or in part, never refused",
+  async (_name, program, options, kib) => {
+    makeSparse(file, 8 * MIB);
+    run(program, ...options, file);
+    const whole = fs.readFileSync(file);
+    for (let seed = 1; seed <= 300; seed++) {
+      const random = seededRandom(seed);
+      const bytes = Buffer.from(whole);
+      for (let i = 0; i < 1 + (seed % 5); i++) {
+        const start = (kib[Math.floor(random() * kib.length)] ?? 0) * 1024;
+        bytes[start + Math.floor(random() * 4096)] = Math.floor(random() * 256);
+      }
+      const used = await findUsedBlocks({
+        sizeBytes: bytes.length,
+        read: async (offset, into) => void into.set(bytes.subarray(offset, offset + into.length)),
+      });
+      let end = 0;
+      for (const { offset, length } of used.ranges) {
+        expect([offset, length > 0, length % 512]).toEqual([end, true, 0]);
+        end += length;
+      }
+      expect(end).toBe(bytes.length);
+    }
+  },
+);

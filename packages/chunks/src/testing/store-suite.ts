@@ -61,8 +61,6 @@ export async function readBack(store: ChunkReader & ManifestReader, id: Digest):
   return image;
 }
 
-type AnyRange = ImageRange | DontCareRange;
-
 /** What every chunk store must do; each implementation runs it. */
 export function describeStore(name: string, open: () => Promise<StoreUnderTest>): void {
   const openOne = async (): Promise<StoreUnderTest> => {
@@ -99,54 +97,6 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       expect(sparse.manifestId).toBe(whole.manifestId);
       expect(odd.manifestId).toBe(whole.manifestId);
       expect([sparse.newChunkCount, sparse.newPackBytes]).toEqual([0, 0]);
-    });
-
-    it("keeps apart what nobody needs, and cuts what is left as ever", async () => {
-      const { store } = await openOne();
-      const image = makeImage([SYSTEM, { kind: "zero", bytes: MIB }, USER, { kind: "zero", bytes: MIB + 512 }]);
-      const free = SYSTEM.bytes + 1000 * 512;
-      const source = (list: AnyRange[]): ImageSource => ({ sizeBytes: image.length, data: ranges(list) });
-      const end = image.length - MIB - 512;
-      const { manifestId, ...result } = await store.importImage(
-        source([
-          { offset: 0, bytes: image.subarray(0, SYSTEM.bytes) },
-          // Rounded inwards to the grid; the second touches the first and joins it; the third is too short.
-          { offset: SYSTEM.bytes + 512, dontCareLength: free - SYSTEM.bytes - 512 },
-          { offset: free, dontCareLength: SYSTEM.bytes + MIB - free },
-          { offset: SYSTEM.bytes + MIB, bytes: image.subarray(SYSTEM.bytes + MIB, end) },
-          { offset: end, dontCareLength: 32_768 },
-          { offset: end + 32_768, dontCareLength: image.length - end - 32_768 },
-        ]),
-      );
-      const { extents } = await store.readManifest(manifestId);
-      expect(extents.filter(({ kind }) => kind !== "chunk")).toEqual([
-        { kind: "zero", offset: SYSTEM.bytes, length: 4096 },
-        { kind: "dontCare", offset: SYSTEM.bytes + 4096, length: MIB - 4096 },
-        { kind: "zero", offset: end, length: 32_768 },
-        { kind: "dontCare", offset: end + 32_768, length: image.length - end - 32_768 },
-      ]);
-      expect(result).toMatchObject({ zeroBytes: 36_864, dontCareBytes: 2 * MIB + 512 - 36_864 });
-      expectSame(await readBack(store, manifestId), image);
-      const plain = await store.importImage(sourceOf(image));
-      expect([plain.manifestId === manifestId, plain.newChunkCount]).toEqual([false, 0]);
-    });
-
-    it("refuses don't-care ranges out of order and outside of the image", async () => {
-      const { store } = await openOne();
-      for (const list of [
-        [
-          { offset: 4096, dontCareLength: MIB },
-          { offset: 8192, bytes: new Uint8Array(512) },
-        ],
-        [
-          { offset: 8192, bytes: new Uint8Array(512) },
-          { offset: 0, dontCareLength: 4096 },
-        ],
-        [{ offset: 0, dontCareLength: 5 * MIB }],
-      ]) {
-        const importing = store.importImage({ sizeBytes: 4 * MIB, data: ranges(list) });
-        await expect(importing).rejects.toMatchObject({ code: "invalid-source" });
-      }
     });
 
     it("stores nothing for an image of zeros", async () => {
@@ -404,12 +354,12 @@ async function firstChunk(store: ManifestReader, id: Digest): Promise<Digest> {
   throw new Error("the image has no chunk");
 }
 
-async function* ranges(list: readonly AnyRange[]): AsyncGenerator<AnyRange, void> {
+async function* ranges(list: readonly ImageRange[]): AsyncGenerator<ImageRange, void> {
   yield* list;
 }
 
 function failing(image: Uint8Array, failure: Error): ImageSource {
-  async function* data(): AsyncGenerator<AnyRange, void> {
+  async function* data(): AsyncGenerator<ImageRange | DontCareRange, void> {
     yield* sourceOf(image).data;
     throw failure;
   }
@@ -417,7 +367,7 @@ function failing(image: Uint8Array, failure: Error): ImageSource {
 }
 
 function hangingAfter(image: Uint8Array, onHang: () => void): ImageSource {
-  async function* data(): AsyncGenerator<AnyRange, void> {
+  async function* data(): AsyncGenerator<ImageRange | DontCareRange, void> {
     yield* sourceOf(image).data;
     setImmediate(onHang);
     await new Promise<never>(() => undefined);
@@ -427,7 +377,7 @@ function hangingAfter(image: Uint8Array, onHang: () => void): ImageSource {
 
 /** Runs something between two ranges. */
 function interrupted(image: Uint8Array, at: number, interruption: () => Promise<unknown>): ImageSource {
-  async function* data(): AsyncGenerator<AnyRange, void> {
+  async function* data(): AsyncGenerator<ImageRange | DontCareRange, void> {
     for await (const range of sourceOf(image).data) {
       if (range.offset === at) await interruption();
       yield range;

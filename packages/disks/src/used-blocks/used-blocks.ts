@@ -81,9 +81,15 @@ function placesOf(
 }
 
 async function usageOf(reader: ByteReader): Promise<Usage> {
-  return (
-    (await extUsage(reader)) ?? (await ntfsUsage(reader)) ?? (await swapUsage(reader)) ?? rawUsage(reader.sizeBytes)
-  );
+  try {
+    return (
+      (await extUsage(reader)) ?? (await ntfsUsage(reader)) ?? (await swapUsage(reader)) ?? rawUsage(reader.sizeBytes)
+    );
+  } catch (error) {
+    // What a damaged file system says of itself leads outside of what there is.
+    if (error instanceof RangeError) return rawUsage(reader.sizeBytes, "its file system is damaged");
+    throw error;
+  }
 }
 
 function dataBytesOf(ranges: readonly UsedRange[]): number {
