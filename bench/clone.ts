@@ -20,6 +20,7 @@ import { Classroom } from "./clone/classroom.ts";
 import { ingot } from "./clone/ingot.ts";
 import type { CloneMethod, CloneRun } from "./clone/method.ts";
 import { udpcast, uftp } from "./clone/multicast-peers.ts";
+import { cpuSecondsOf } from "./figures/process-usage.ts";
 import { formatSpread, medianOf } from "./figures/statistics.ts";
 import { formatTable } from "./figures/table.ts";
 
@@ -54,6 +55,8 @@ interface Sample {
   readonly straggler: number | undefined;
   /** Share of all cores that were busy. */
   readonly busy: number;
+  /** Seconds of CPU of one receiver, in the middle; those who do not verify have the hash beside it. */
+  readonly receiverCpu: number;
   /** What left the server's link, in files. */
   readonly serverSent: number;
 }
@@ -92,6 +95,7 @@ async function play(method: CloneMethod, image: string, sum: string): Promise<Sa
     const times = await Promise.race([ends, tooLong(method.name)]);
     await sending;
     const cpuAfter = await cpuTimes();
+    const cpu = await Promise.all(running.map(({ process: { child } }) => cpuOf(child.pid ?? 0)));
     const serverSent = (await classroom.serverSentBytes()) - sentBefore;
     for (const { copy } of running) if ((await sumOf(copy)) !== sum) throw new Error(`${method.name}: ${copy} differs`);
     const regular = times.filter((_time, i) => !slow.has(i + 1));
@@ -100,6 +104,7 @@ async function play(method: CloneMethod, image: string, sum: string): Promise<Sa
       last: Math.max(...regular),
       straggler: slow.size > 0 ? times[receivers - 1] : undefined,
       busy: (cpuAfter.busy - cpuBefore.busy) / (cpuAfter.all - cpuBefore.all),
+      receiverCpu: medianOf(cpu),
       serverSent: serverSent / (mib * 2 ** 20),
     };
   } finally {
@@ -123,6 +128,11 @@ async function sumOf(path: string): Promise<string> {
 async function opensslSum(path: string): Promise<string> {
   const { stdout } = await runCommand("openssl", ["dgst", "-sha256", "-r", path]);
   return stdout.slice(0, 64);
+}
+
+/** NaN for a program that has ended already. */
+function cpuOf(pid: number): Promise<number> {
+  return cpuSecondsOf(pid).catch(() => Number.NaN);
 }
 
 async function cpuTimes(): Promise<{ busy: number; all: number }> {
@@ -198,10 +208,21 @@ else {
             1,
           ),
       `${Math.round(medianOf(all.map((each) => each.busy)) * 100)} %`,
+      medianOf(all.map((each) => each.receiverCpu)).toFixed(2),
       medianOf(all.map((each) => each.serverSent)).toFixed(2),
     ];
   });
   console.log(`${receivers} receivers on ${linkMbit} Mbit/s, ${mib} MiB; bound ${bound.toFixed(1)} s`);
-  const headings = ["", "first s", "last s", "÷ bound", "÷ aria2", "slow one s", "CPU", "server sent × F"];
+  const headings = [
+    "",
+    "first s",
+    "last s",
+    "÷ bound",
+    "÷ aria2",
+    "slow one s",
+    "CPU",
+    "of a receiver s",
+    "server sent × F",
+  ];
   console.log(formatTable(headings, rows));
 }

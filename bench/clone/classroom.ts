@@ -53,10 +53,7 @@ export class Classroom implements AsyncDisposable {
       await crossbar.addBridge("br0");
       const seat = async (port: string, address: string, linkMbit: number): Promise<Seat> => {
         const namespace = await lab.addNamespace(port);
-        await lab.addCable(
-          { namespace: crossbar, name: port, bridge: "br0" },
-          { namespace, name: "eth0" },
-        );
+        await lab.addCable({ namespace: crossbar, name: port, bridge: "br0" }, { namespace, name: "eth0" });
         // udpcast calls by broadcast.
         await namespace.run("ip", ["address", "add", `${address}/16`, "broadcast", "+", "dev", "eth0"]);
         await namespace.run("ip", ["route", "add", "224.0.0.0/4", "dev", "eth0"]);

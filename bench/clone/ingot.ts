@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { runCommand } from "@ingot/testkit/lab";
 import { SERVER_ADDRESS } from "./classroom.ts";
@@ -27,7 +28,9 @@ export function ingot(transfer: "p2p" | "multicast" | "auto"): CloneMethod {
     async serve(run) {
       const [program, ...warnings] = NODE;
       const doors = ["--agents", `${SERVER_ADDRESS}:8472`, "--http", "127.0.0.1:8470", "--iscsi", "127.0.0.1:3260"];
-      const serve = ["serve", "--data", dataOf(run), ...doors, "--user", "root", "--json", "--log-level", "error"];
+      const rate = ["--multicast-rate", `${run.linkMbit}mbit`];
+      const quiet = ["--user", "root", "--json", "--log-level", "error"];
+      const serve = ["serve", "--data", dataOf(run), ...doors, ...rate, ...quiet];
       const server = run.classroom.server.namespace.spawn(program, [...warnings, SERVER, ...serve], environment());
       await server.waitForOutput('"event":"ready"', { timeoutMs: 30_000 });
     },
@@ -38,14 +41,15 @@ export function ingot(transfer: "p2p" | "multicast" | "auto"): CloneMethod {
       const door = [
         "--server",
         `https://${SERVER_ADDRESS}:8472`,
-        "--pin-file",
-        join(dataOf(run), "keys", "agents.pin"),
+        "--pin",
+        readFileSync(join(dataOf(run), "keys", "agents.pin"), "utf8").trim(),
       ];
       const pull = ["pull", NAME, "--to", copy, ...door, "--state", join(directory, "state"), "--method", transfer];
+      const together = ["--receivers", String(run.classroom.receivers.length)];
       const { promise, resolve, reject } = Promise.withResolvers<void>();
-      const process = seat.namespace.spawn(program, [...warnings, AGENT, ...pull, "--seed", "--json"], {
+      const process = seat.namespace.spawn(program, [...warnings, AGENT, ...pull, ...together, "--seed", "--json"], {
         ...environment(),
-        onLine: (line) => line.includes('"event":"complete"') && resolve(),
+        onLine: (line) => line.includes('"seconds":') && resolve(),
       });
       process.ended.then(
         () => reject(new Error(`pull ended before its copy was complete: ${process.output.tail()}`)),
