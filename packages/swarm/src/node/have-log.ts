@@ -17,12 +17,11 @@ export class HaveLog {
     this.#frames.clear();
   }
 
-  /** Whether there is a piece from `place` on that `isNews`. */
-  hasNews(place: number, isNews: (piece: number) => boolean): boolean {
-    for (let at = place; at < this.#pieces.length; at++) {
-      if (isNews(this.#pieces[at] ?? 0)) return true;
-    }
-    return false;
+  /** How many pieces from `place` on are such. */
+  count(place: number, isSuch: (piece: number) => boolean): number {
+    let count = 0;
+    for (let at = place; at < this.#pieces.length; at++) if (isSuch(this.#pieces[at] ?? 0)) count++;
+    return count;
   }
 
   /** What tells of the pieces from `place` on. */

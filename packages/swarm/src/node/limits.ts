@@ -68,11 +68,17 @@ export const MAX_FAILURES = 5;
 /** An upload that was asked for and of which nothing was heard since, in milliseconds. */
 export const UPLOAD_FORGOTTEN_MS = 60_000;
 
-/** Pieces that are here are told of together, at most so long after they came, in milliseconds. */
+/** Neighbours for which it is urgent are told of the pieces that came, at most so long after the first of them, in milliseconds. */
 export const HAVE_DELAY_MS = 20;
 
-/** The same towards neighbours that have them already. */
-export const LAZY_HAVE_DELAY_MS = 250;
+/** The same for the others. */
+export const LAZY_HAVE_DELAY_MS = 400;
+
+/** A neighbour that lacks fewer pieces that are here hears of new ones soon. */
+export const LITTLE_TO_GET = 6;
+
+/** Neighbours that are told that their offers are welcome again, for each slot that is free. */
+export const WELCOME_PER_SLOT = 3;
 
 /** Connections that the control door takes at a time, for all swarms. */
 export const MAX_DOOR_CONNECTIONS = 1024;

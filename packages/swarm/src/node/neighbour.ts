@@ -2,6 +2,7 @@ import type { PieceSet } from "../piece-set.ts";
 import { type AddressPair, AddressPairs } from "./address-pairs.ts";
 import type { Hello, Message } from "./frames.ts";
 import type { HaveLog } from "./have-log.ts";
+import { LITTLE_TO_GET } from "./limits.ts";
 import type { Link } from "./link-socket.ts";
 
 /** What a neighbour is made of. */
@@ -68,9 +69,10 @@ export class Neighbour {
     return this.#told < this.#haveLog.end;
   }
 
-  /** Whether it has not been told of something that it lacks. */
-  get lacksNews(): boolean {
-    return this.#haveLog.hasNews(this.#told, (piece) => !this.held.has(piece));
+  /** Whether it lacks something that it was not told of, and knows of little else that it could get here. */
+  wantsNews(held: PieceSet): boolean {
+    const untold = this.#haveLog.count(this.#told, (piece) => !this.held.has(piece));
+    return untold > 0 && held.countMissingIn(this.held) - untold < LITTLE_TO_GET;
   }
 
   /** Sends a message, after what it does not know of yet: what follows may be about that. */

@@ -67,7 +67,12 @@ export class Neighbourhood {
     this.#tickedAt = clock.now();
     // As `Peer` counts them.
     this.#uploadSlots = uploadSlots + (held.isFull ? SEED_EXTRA_SLOTS : 0);
-    this.#news = new News(clock, () => this.#neighbours.values());
+    this.#news = new News({
+      clock,
+      held,
+      neighbours: () => this.#neighbours.values(),
+      freeSlots: () => (this.fetches.count === 0 ? Infinity : downloadSlots - this.fetches.count),
+    });
     this.traffic = new Traffic(() => clock.now());
     this.fetches = new Fetches(image, pieceMap, this.traffic, {
       onFetched: (neighbour, piece, { wireBytes, ms }) => {
@@ -259,7 +264,10 @@ export class Neighbourhood {
    */
   #useIdleSlots(): void {
     // Slow lines have slots of their own, and one transfer fills them.
-    const candidates = [...this.#neighbours.values().filter(({ isFar }) => !isFar)];
+    const candidates = this.#neighbours
+      .values()
+      .filter(({ isFar }) => !isFar)
+      .toArray();
     let inUse = candidates.reduce((sum, { slotsInUse }) => sum + slotsInUse, 0);
     for (const neighbour of candidates) {
       if (inUse >= this.#uploadSlots) return;

@@ -1,25 +1,36 @@
 import type { SwarmClock } from "./clock.ts";
 import { HaveLog } from "./have-log.ts";
-import { HAVE_DELAY_MS, LAZY_HAVE_DELAY_MS } from "./limits.ts";
+import type { PieceSet } from "../piece-set.ts";
+import { HAVE_DELAY_MS, LAZY_HAVE_DELAY_MS, WELCOME_PER_SLOT } from "./limits.ts";
 import type { Neighbour } from "./neighbour.ts";
 
+/** What decides who is told soon. */
+export interface NewsDeps {
+  readonly clock: SwarmClock;
+  readonly neighbours: () => Iterable<Neighbour>;
+  /** The pieces that are here. */
+  readonly held: PieceSet;
+  /** How many more fetches there is room for. */
+  readonly freeSlots: () => number;
+}
+
 /**
- * Tells the neighbours what came here: together, soon those that lack some of it or wait to hear
- * of progress, and later the others, for whom it only means that there
- * is less to offer. With 20 neighbours these messages are most of what there is, and each costs both sides more than the piece's share of them.
+ * Tells the neighbours what came here. With 20 neighbours these messages would be most of what there is, and each costs both sides as much as many
+ * kilobytes of a piece. So a neighbour is told soon if it knows of little that it could get here, or waits to hear that its offers are of use
+ * again, as far as they are. The others hear of it with the next message, such as an offer, which is when it matters to them, or after a while.
  */
 export class News {
   readonly log: HaveLog = new HaveLog();
+  readonly #deps: NewsDeps;
   readonly #clock: SwarmClock;
-  readonly #neighbours: () => Iterable<Neighbour>;
   #toldAllAt: number;
   #dueAt = Infinity;
   #takeBack: () => void = () => undefined;
 
-  constructor(clock: SwarmClock, neighbours: () => Iterable<Neighbour>) {
-    this.#clock = clock;
-    this.#neighbours = neighbours;
-    this.#toldAllAt = clock.now();
+  constructor(deps: NewsDeps) {
+    this.#deps = deps;
+    this.#clock = deps.clock;
+    this.#toldAllAt = deps.clock.now();
   }
 
   /** A piece is here. */
@@ -30,7 +41,7 @@ export class News {
 
   /** Tells everybody of everything now. */
   tellAll(): void {
-    for (const neighbour of this.#neighbours()) neighbour.tell();
+    for (const neighbour of this.#deps.neighbours()) neighbour.tell();
     this.#toldAllAt = this.#clock.now();
     this.close();
   }
@@ -49,8 +60,11 @@ export class News {
       return;
     }
     let isAnyBehind = false;
-    for (const neighbour of this.#neighbours()) {
-      if (neighbour.isKeptWaiting || (neighbour.isBehind && neighbour.lacksNews)) neighbour.tell();
+    // More are asked than there is room for, because some of them have nothing to give at this moment.
+    let welcome = this.#deps.freeSlots() * WELCOME_PER_SLOT;
+    for (const neighbour of this.#deps.neighbours()) {
+      if (neighbour.isKeptWaiting && welcome-- > 0) neighbour.tell();
+      else if (neighbour.isBehind && neighbour.wantsNews(this.#deps.held)) neighbour.tell();
       isAnyBehind ||= neighbour.isBehind;
     }
     if (isAnyBehind) this.#schedule(patienceMs);
