@@ -36,6 +36,7 @@ export class ReceivedPieces {
   readonly #wanted: PieceSet;
   readonly #maxStreamBytes: (piece: number) => number;
   readonly #maxBufferedBytes: number;
+  readonly #allocate: (bytes: number) => Uint8Array<ArrayBuffer>;
   readonly #events: PieceEvents;
   readonly #pieces = new Map<number, ReceivedPiece>();
   /** Pieces that are being put together, oldest first. */
@@ -53,6 +54,8 @@ export class ReceivedPieces {
     /** The longest chunk stream that a piece can have. */
     readonly maxStreamBytes: (piece: number) => number;
     readonly maxBufferedBytes: number;
+    /** A buffer of its own of so many bytes, whatever is in it: all of it is written before anybody reads it. */
+    readonly allocate: (bytes: number) => Uint8Array<ArrayBuffer>;
     readonly events: PieceEvents;
   }) {
     this.#order = options.order;
@@ -60,6 +63,7 @@ export class ReceivedPieces {
     this.#wanted = options.wanted;
     this.#maxStreamBytes = options.maxStreamBytes;
     this.#maxBufferedBytes = options.maxBufferedBytes;
+    this.#allocate = options.allocate;
     this.#events = options.events;
   }
 
@@ -162,7 +166,7 @@ export class ReceivedPieces {
     this.#latest = Math.max(this.#latest, this.#places.get(piece) ?? -1);
     if (!this.#wanted.has(piece)) return opened;
     this.#makeRoom(total);
-    opened.assembly = { bytes: new Uint8Array(total), got: new Uint8Array(packetCount) };
+    opened.assembly = { bytes: this.#allocate(total), got: new Uint8Array(packetCount) };
     this.#incomplete.add(piece);
     this.#bufferedBytes += total;
     return opened;

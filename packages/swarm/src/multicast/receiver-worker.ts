@@ -76,6 +76,8 @@ class Receiver {
       wanted,
       maxStreamBytes: (piece) => start.maxStreamBytes[piece] ?? 0,
       maxBufferedBytes: start.maxBufferedBytes,
+      // Memory that was used before and is not zeroed: new pages cost as much as everything else here.
+      allocate: (bytes) => Buffer.allocUnsafeSlow(bytes),
       random: Math.random,
       nowMs: performance.now(),
       events: {

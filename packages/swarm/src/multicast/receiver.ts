@@ -60,6 +60,8 @@ export interface ReceiverOptions {
   /** The longest chunk stream that a piece can have, in bytes. */
   readonly maxStreamBytes: (piece: number) => number;
   readonly maxBufferedBytes?: number | undefined;
+  /** Where a piece is put together: a buffer of its own, whatever is in it. New and zeroed ones when left out. */
+  readonly allocate?: ((bytes: number) => Uint8Array<ArrayBuffer>) | undefined;
   readonly random: () => number;
   readonly nowMs: number;
   readonly events: ReceiverEvents;
@@ -125,6 +127,7 @@ export class ReceiverSession {
       wanted: options.wanted,
       maxStreamBytes: options.maxStreamBytes,
       maxBufferedBytes: options.maxBufferedBytes ?? RECEIVER_BUFFER_BYTES,
+      allocate: options.allocate ?? ((bytes) => new Uint8Array(bytes)),
       events,
     });
   }
