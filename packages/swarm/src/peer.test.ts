@@ -154,6 +154,13 @@ test("a seed serves one neighbour more than it has slots", () => {
   expect(said().map((line) => line.split(" ")[1])).toEqual(["7", "8"]);
 });
 
+test("a peer without upload slots offers nothing, whatever it holds and wherever its neighbours are", () => {
+  const { peer, said } = watched(pieces(0, 1, 2, 3), 0);
+  peer.addNeighbour({ id: 7, held: pieces() });
+  peer.addNeighbour({ id: 8, held: pieces(), share: pieces(0) });
+  expect(said()).toEqual([]);
+});
+
 test("over a slow line one piece goes at a time, and takes no slot from the neighbours nearby", () => {
   const { peer, said } = watched(pieces(0, 1), 1);
   for (const id of [7, 8]) peer.addNeighbour({ id, held: pieces(), share: pieces(0, 1, 2, 3) });

@@ -24,7 +24,7 @@ export interface PeerActions {
 export interface PeerOptions {
   /** The pieces that are here and verified; kept up to date by the peer. */
   readonly held: PieceSet;
-  /** A peer that holds everything from the start has `SEED_EXTRA_SLOTS` more. */
+  /** 0: it only takes. Otherwise one that holds everything from the start has `SEED_EXTRA_SLOTS` more. */
   readonly uploadSlots: number;
   readonly downloadSlots: number;
   /** Numbers in [0, 1). */
@@ -83,9 +83,10 @@ export class Peer {
   constructor(options: PeerOptions) {
     this.#options = options;
     const { pieceCount, isFull } = options.held;
-    const uploadSlots = options.uploadSlots + (isFull ? SEED_EXTRA_SLOTS : 0);
+    const sends = options.uploadSlots > 0;
+    const uploadSlots = options.uploadSlots + (isFull && sends ? SEED_EXTRA_SLOTS : 0);
     const lineSlots = pieceCount < MANY_PIECES ? 1 : LINE_SLOTS;
-    this.#far = { uploadSlots: lineSlots, downloadSlots: lineSlots, uploads: 0 };
+    this.#far = { uploadSlots: sends ? lineSlots : 0, downloadSlots: lineSlots, uploads: 0 };
     this.#near = { uploadSlots, downloadSlots: options.downloadSlots, uploads: 0 };
     this.#rarity = new Rarity(pieceCount, options.random);
     this.#downloads = new Downloads(pieceCount);
