@@ -56,7 +56,9 @@ test("whatever byte of it is changed: it is nobody's", () => {
 
 test("any bytes, and too few of them, are nobody's", () => {
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => void expect(decodeDeployHeader(bytes)).toBeUndefined()),
+    fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+      expect(decodeDeployHeader(bytes)).toBeUndefined();
+    }),
   );
   expect(decodeDeployHeader(literal.subarray(0, 75))).toBeUndefined();
 });
