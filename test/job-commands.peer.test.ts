@@ -72,7 +72,7 @@ test("a job is made, looked at, paused, cancelled and retried from the command l
     code: 3,
     stderr: expect.stringContaining("no server is running"),
   });
-}, 120_000);
+}, 400_000);
 
 test("what cannot be meant is refused before anything is made", async () => {
   expect(await ingot("wipe", "pc-1", "--data", data)).toMatchObject({
@@ -84,7 +84,7 @@ test("what cannot be meant is refused before anything is made", async () => {
     code: 4,
     stderr: expect.stringContaining("neither a machine nor a group"),
   });
-}, 60_000);
+}, 200_000);
 
 test("tokens are shown once, and settings say who is let in", async () => {
   expect(await asJson("settings", "set", "--enrolment", "token")).toMatchObject({ enrolment: "token" });
@@ -95,4 +95,4 @@ test("tokens are shown once, and settings say who is let in", async () => {
   expect(stdout).not.toContain(token);
   expect(await ingot("machine", "approve", "KQ7-M2X", "--data", data)).toMatchObject({ code: 4 });
   expect(await asJson("machine", "waiting")).toEqual([]);
-}, 60_000);
+}, 200_000);
