@@ -68,14 +68,6 @@ async function serve(reference: string, options: ServeOptions): Promise<void> {
   view.stop();
   const { total, missing } = deployment.stats();
   const held = total.chunks - missing.chunks;
-  if (isJson)
-    process.stdout.write(
-      `${JSON.stringify({ name: image.name, version: image.version, heldChunks: held, totalChunks: total.chunks })}\n`,
-    );
-  else
-    note(
-      `${label}: ${held} of ${total.chunks} chunks are right and served, ${report.damaged.length} are not; Ctrl-C ends it`,
-    );
   await using engine = await startEngine(session.identity, settings);
   const member = await SwarmMember.join(
     session,
@@ -90,8 +82,18 @@ async function serve(reference: string, options: ServeOptions): Promise<void> {
     },
     settings,
   );
+  if (isJson)
+    process.stdout.write(
+      `${JSON.stringify({ name: image.name, version: image.version, heldChunks: held, totalChunks: total.chunks })}\n`,
+    );
+  else
+    note(
+      `${label}: ${held} of ${total.chunks} chunks are right and served, ${report.damaged.length} are not; Ctrl-C ends it`,
+    );
   if (!signal.aborted)
     await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+  const { sentBytes } = member;
   await member.close();
+  if (isJson) process.stdout.write(`${JSON.stringify({ sentBytes })}\n`);
   session.client.close();
 }
