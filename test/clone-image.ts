@@ -18,7 +18,7 @@ initrd /initrd
 boot
 `;
 
-/** Mounts the disk's root file system, takes the host name from it, and asks for a login. */
+/** Mounts the disk's root file system, unchanged, takes the host name from it, and asks for a login. */
 const LOCAL_INIT = `#!/bin/sh
 export PATH=/usr/sbin:/usr/bin
 mount -t devtmpfs dev /dev
@@ -27,7 +27,7 @@ mount -t sysfs sys /sys
 modprobe -a virtio_pci virtio_blk ext4
 i=0
 while [ $i -lt 50 ] && ! root=$(blkid -L ingot-root); do sleep 0.2; i=$((i + 1)); done
-mount -t ext4 "$root" /mnt
+mount -t ext4 -o ro "$root" /mnt
 hostname "$(cat /mnt/etc/hostname)"
 echo "root::0:0:root:/root:/bin/sh" >/etc/passwd
 while :; do setsid getty -L 115200 ttyS0 vt100; done
