@@ -1,5 +1,4 @@
-import { request } from "node:http";
-import { createServer, type Server } from "node:https";
+import { createServer, request, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import { SwarmError } from "../errors.ts";

@@ -14,7 +14,8 @@ export interface BulkDoor {
   readonly port: number;
   allow(fingerprint: string): void;
   disallow(fingerprint: string): void;
-  onUpload(callback: (event: UploadEvent) => void): void;
+  /** Returns how to be called no more. */
+  onUpload(callback: (event: UploadEvent) => void): () => void;
 }
 
 /** How a node is started. */

@@ -32,6 +32,7 @@ export class SwarmNode implements AsyncDisposable {
   #ticket: Uint8Array | undefined;
   #gatewayPlace: number | undefined;
   #stopTicking: () => void = () => undefined;
+  #ignoreUploads: () => void = () => undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(options: SwarmNodeOptions, door: ControlDoor) {
@@ -68,7 +69,7 @@ export class SwarmNode implements AsyncDisposable {
     const door = control instanceof ControlDoor ? control : await ControlDoor.start({ identity, ...control });
     const node = new SwarmNode(options, door);
     door.attach(image.manifestId, (connection) => node.#mesh.take(connection));
-    engine.onUpload((event) => node.#neighbourhood.uploaded(event));
+    node.#ignoreUploads = engine.onUpload((event) => node.#neighbourhood.uploaded(event));
     return node;
   }
 
@@ -127,6 +128,7 @@ export class SwarmNode implements AsyncDisposable {
 
   async #close(): Promise<void> {
     this.#stopTicking();
+    this.#ignoreUploads();
     this.#door.detach(this.#options.image.manifestId);
     this.#mesh.close();
     this.#neighbourhood.close();

@@ -46,7 +46,7 @@ export class TransferEngine implements ImageLanes, AsyncDisposable {
   readonly #uploads: Int32Array;
   readonly #images = new Map<number, EngineImage>();
   readonly #closing = new Map<number, Closing>();
-  readonly #uploadListeners: ((event: UploadEvent) => void)[] = [];
+  readonly #uploadListeners = new Set<(event: UploadEvent) => void>();
   #count = 0;
   #receivedBytes = 0;
   #sentBytes = 0;
@@ -116,9 +116,10 @@ export class TransferEngine implements ImageLanes, AsyncDisposable {
     return image;
   }
 
-  /** Called for each upload that ends. */
-  onUpload(callback: (event: UploadEvent) => void): void {
-    this.#uploadListeners.push(callback);
+  /** Called for each upload that ends, until the function that it returns is called. */
+  onUpload(callback: (event: UploadEvent) => void): () => void {
+    this.#uploadListeners.add(callback);
+    return () => this.#uploadListeners.delete(callback);
   }
 
   stats(): TransferStats {
