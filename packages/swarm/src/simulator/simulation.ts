@@ -155,7 +155,7 @@ export class Simulation {
           this.#declined++;
           this.#send(id, to, (peer) => peer.declined(id));
         },
-        request: (from, piece) => this.#send(id, from, () => this.#transfer(from, id, piece)),
+        request: (from, piece) => this.#request(from, id, piece),
         cancel: (from, piece) => this.#stop(from, id, piece),
       },
     });
@@ -187,6 +187,13 @@ export class Simulation {
       // An offer does not overtake what was told before it.
       this.#deliverNews(to);
       this.#peerOf(to).granted(from, suggestion);
+    });
+  }
+
+  #request(from: number, to: number, piece: number): void {
+    this.#network.after(this.#latency(from, to), () => {
+      if (this.#isDead(from)) this.#afterQuiet(to, (peer) => peer.stalled(from, piece));
+      else this.#transfer(from, to, piece);
     });
   }
 
