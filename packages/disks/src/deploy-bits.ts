@@ -39,6 +39,11 @@ export class DeployBits {
     return this.#heldCount;
   }
 
+  /** Whether a commit failed: nothing is remembered any more. */
+  get hasFailed(): boolean {
+    return this.#failure !== undefined;
+  }
+
   /** Whether the chunk is on the target. */
   has(chunk: number): boolean {
     return ((this.held[chunk >> 3] ?? 0) & (1 << (chunk & 7))) !== 0;

@@ -27,6 +27,11 @@ export interface DeploymentContent {
   readonly previous?: { readonly manifest: Manifest; readonly manifestId: string } | undefined;
   /** Nothing is written, and nothing is known before `verify`, which is what this is for. Default false. */
   readonly readOnly?: boolean | undefined;
+  /**
+   * As `readOnly`, but chunks may be written: to repair a disk that was deployed long ago. There is no map, which would overwrite what the machine
+   * keeps by now where the image has zeros or behind the image's end; so does `finish`, while `flush` does not. Default false.
+   */
+  readonly repairOnly?: boolean | undefined;
   /** Whether don't-care extents may keep what the disk held before. Default false: they become zeros. */
   readonly leaveDontCare?: boolean | undefined;
   readonly onProgress?: ((progress: DeploymentProgress) => void) | undefined;
@@ -120,12 +125,11 @@ export class Deployment {
         plan: DeployPlan.of(options.previous.manifest),
         manifestId: options.previous.manifestId,
       };
-      const map =
-        options.readOnly === true
-          ? DeployMap.detached(target, plan, options.manifestId)
-          : await DeployMap.open(target, plan, options.manifestId, previous);
+      const map = isWithoutMap(options)
+        ? DeployMap.detached(target, plan, options.manifestId)
+        : await DeployMap.open(target, plan, options.manifestId, previous);
       const deployment = new Deployment(target, fd, plan, map, options);
-      if (options.readOnly !== true) await deployment.#settle(previous?.plan);
+      if (!isWithoutMap(options)) await deployment.#settle(previous?.plan);
       return deployment;
     } catch (error) {
       await target.close();
@@ -211,7 +215,7 @@ export class Deployment {
     const report = await verifyDeployment(this.#target, this.plan, this.#map, this.#bits, {
       ...options,
       leaveDontCare: this.#options.leaveDontCare ?? false,
-      everything: this.#options.readOnly === true || this.#map.state === DeployState.complete,
+      everything: isWithoutMap(this.#options) || this.#map.state === DeployState.complete,
       onProgress: (doneBytes, totalBytes) => this.#options.onProgress?.({ step: "verifying", doneBytes, totalBytes }),
     });
     await this.flush();
@@ -247,7 +251,8 @@ export class Deployment {
   async #close(): Promise<void> {
     try {
       await this.#zeroing?.catch(() => undefined);
-      await this.flush();
+      // A failure that `onFailure` and `flush` told already is not told by closing.
+      if (!this.#bits.hasFailed) await this.flush();
     } finally {
       this.#bits.close();
       await this.#map.close();
@@ -275,4 +280,8 @@ export class Deployment {
       this.#options.onProgress?.({ step, doneBytes, totalBytes });
     };
   }
+}
+
+function isWithoutMap({ readOnly, repairOnly }: DeploymentContent): boolean {
+  return readOnly === true || repairOnly === true;
 }

@@ -172,3 +172,19 @@ test("opening can be stopped, and is taken up again", async () => {
   await using deployment = await open();
   expect(deployment.isComplete).toBe(true);
 });
+
+test("the repair of a disk in use touches nothing but what is damaged of its chunks", async () => {
+  await using filled = await open();
+  await fillAndFinish(filled);
+  await filled.close();
+  const zero = image.manifest.extents.find(({ kind }) => kind === "zero")?.offset ?? 0;
+  fs.appendFileSync(file, Buffer.alloc(65_536, 0xaa));
+  flip(zero);
+  const used = fs.readFileSync(file);
+  flip(filled.plan.chunk(4).offsets[0] ?? 0);
+  await using deployment = await open({ repairOnly: true });
+  expect((await deployment.verify()).damaged).toEqual([4]);
+  await deployment.fill(image.reader);
+  await deployment.close();
+  expect(fs.readFileSync(file).equals(used)).toBe(true);
+});
