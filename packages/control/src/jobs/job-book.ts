@@ -215,7 +215,12 @@ export class JobBook {
     nowText: string,
   ): JobRecord[] {
     const touched = new Map<OpenJob, JobRecord>();
-    for (const { task } of changes.tasks) touched.set(task.job, task.job.record);
+    // Of a large job each change costs a look at all its tasks: only where the job itself may change with it.
+    for (const { task, record } of changes.tasks) {
+      const { job } = task;
+      const begins = job.record.startedAt === undefined && record.startedAt !== undefined;
+      if (begins || isClosed(job.record.state)) touched.set(job, job.record);
+    }
     for (const record of changes.jobs) {
       const job = this.#jobs.get(record.id);
       if (job !== undefined) touched.set(job, record);

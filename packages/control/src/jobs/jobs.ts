@@ -202,11 +202,10 @@ export class Jobs {
     this.#heardMs.delete(machine);
   }
 
-  /** Makes changes of tasks durable, tells of them, and looks at what may begin now. Only within a turn. */
+  /** Makes changes of tasks durable and tells of them. Only within a turn; `reschedule` afterwards lets others begin. */
   async put(changes: readonly TaskChange[], also?: (trx: Database) => Promise<void>): Promise<void> {
     await this.#apply({ tasks: changes, jobs: [] }, new Set(), also);
     for (const { task, record } of changes) if (isOver(record.state)) this.#watch.finished(task.job);
-    await this.#schedule();
   }
 
   /** Looks at what may begin now. Only within a turn. */

@@ -67,7 +67,9 @@ export class TaskDesk {
       this.#jobs.note(task, report.progress);
       return {};
     }
-    return this.#jobs.turn(() => this.#report(machine, taskId, report));
+    const answer = await this.#jobs.turn(() => this.#report(machine, taskId, report));
+    if (!needsSlot(report.state)) await this.#jobs.reschedule();
+    return answer;
   }
 
   /** What a machine's disk is to become. @throws ControlError `conflict` where that is not the machine's task now. */
@@ -87,6 +89,7 @@ export class TaskDesk {
       if (task === undefined || isOver(task.record.state)) return;
       await this.#finish(task, { ...task.current, image, state: "done" });
     });
+    await this.#jobs.reschedule();
   }
 
   /** Ends what a machine has to do with a failure. */
@@ -97,6 +100,7 @@ export class TaskDesk {
         if (applies) await this.#finish(task, { ...task.current, state: "failed", error });
       }
     });
+    await this.#jobs.reschedule();
   }
 
   /** A machine is no longer in the inventory. */
@@ -172,7 +176,7 @@ export class TaskDesk {
     return endedAs({ id: taskId, state: row.state as TaskRecord["state"] }, report);
   }
 
-  /** Ends a task, with what follows from it for the machine, and looks at what may begin now. */
+  /** Ends a task, with what follows from it for the machine. */
   async #finish(task: OpenTask, next: TaskRecord): Promise<void> {
     const at = timeText(this.#deps.clock.now());
     const { machine, image } = next;
