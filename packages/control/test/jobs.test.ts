@@ -194,6 +194,24 @@ test("an operator pauses, resumes and cancels", async () => {
   expect((await api.send("POST", `/jobs/${job.id}/cancel`)).status).toBe(409);
 });
 
+test("a job that stopped is over when those that were at it have finished", async () => {
+  const [one, two] = await room(2);
+  const job = await create({ kind: "deploy", image: "a", to: ["room"], stopIfFailed: 40 });
+  const first = taskIn(await one.heartbeat());
+  const second = taskIn(await two.heartbeat());
+  await one.report(first.taskId, { state: "failed", error: { code: "disk-gone", message: "the disk is gone" } });
+  expect(await jobOf(job.id)).toMatchObject({ state: "stopped" });
+  expect(await jobOf(job.id)).not.toHaveProperty("finishedAt");
+  expect(await two.heartbeat({ taskId: second.taskId })).not.toHaveProperty("stop");
+  await two.report(second.taskId, { state: "done" });
+  expect(await jobOf(job.id)).toMatchObject({
+    state: "stopped",
+    finishedAt: expect.any(String),
+    counts: { done: 1, failed: 1 },
+  });
+  expect((await api.send<Job>("POST", `/jobs/${job.id}/retry`)).body).toMatchObject({ state: "running" });
+});
+
 test("a captured disk becomes a version, and only then is the task done", async () => {
   const [one, two] = await room(2);
   const job = await create({ kind: "capture", image: "golden", to: ["pc-1"] });
