@@ -224,6 +224,7 @@ class AgentRunner {
     const title = titleOf(task);
     this.#face.update({ error: undefined, notice: `beginning: ${title}` });
     let disk: string | undefined;
+    let shown: string | undefined;
     const ended = runTask(
       {
         session: this.#session,
@@ -232,11 +233,12 @@ class AgentRunner {
         machine: this.#machine,
         signal: stop.signal,
         onStop: (reason) => this.#dispatch({ kind: "told-to-stop", taskId, reason }),
-        onChange: (state, progress, note) =>
-          this.#face.update({
-            task: { title, state, disk, progress },
-            ...(note === undefined ? {} : { notice: note }),
-          }),
+        onChange: (state, progress, note) => {
+          this.#face.update({ task: { title, state, disk, progress } });
+          // What was said of the state before does not hold for this one.
+          if (note !== undefined || state !== shown) this.#face.update({ notice: note });
+          shown = state;
+        },
         onDisk: (description) => {
           disk = description;
         },
