@@ -32,8 +32,6 @@ export interface MeshDeps {
   readonly onConnected: (link: Link, hello: Hello, isRemote: boolean) => void;
   /** A peer could not be reached; it is tried again. */
   readonly onUnreachable: (address: PeerAddress, why: string) => void;
-  /** Somebody sent what is no handshake. */
-  readonly onMalformed: (fingerprint: string) => void;
 }
 
 interface Stranger {
@@ -141,15 +139,12 @@ export class Mesh {
           this.#admit(link, message, contact);
           return;
         }
+        // Not banned, whatever it is: who has shown no ticket comes again with another key.
         link.destroy();
         this.#endStranger(link, contact, false);
-        if (message.type !== "bye") this.#deps.onMalformed(fingerprint);
-        else if (contact !== undefined) this.lost(fingerprint, message.reason);
+        if (message.type === "bye" && contact !== undefined) this.lost(fingerprint, message.reason);
       },
-      onEnd: (why) => {
-        this.#endStranger(link, contact, false);
-        if (why === "malformed" || why === "flood") this.#deps.onMalformed(fingerprint);
-      },
+      onEnd: () => this.#endStranger(link, contact, false),
     });
     this.#strangers.set(link, { since: clock.now(), contact });
     return link;

@@ -140,11 +140,6 @@ export class Neighbourhood {
     this.#options.onLost(fingerprint, reason);
   }
 
-  /** A peer has misbehaved before it was a neighbour. */
-  blame(fingerprint: string, why: string): void {
-    this.#judge(fingerprint, "malformed", why);
-  }
-
   /** Chunks of a piece came by multicast. */
   pieceWritten(piece: number, wireBytes: number): void {
     this.traffic.add("multicast", wireBytes);

@@ -192,7 +192,6 @@ export class SwarmNode implements AsyncDisposable {
         const share = place === undefined ? undefined : PieceSet.every(pieceMap.pieceCount, GATEWAYS_PER_SITE, place);
         neighbourhood.add(link, hello, share);
       },
-      onMalformed: (fingerprint) => neighbourhood.blame(fingerprint, "no hello"),
       onUnreachable: (address, why) => onEvent?.({ kind: "unreachable", ...address, why }),
     });
   }
