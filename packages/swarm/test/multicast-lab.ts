@@ -108,7 +108,7 @@ export class MulticastLab implements AsyncDisposable {
     this.plan = createMulticastPlan({
       rate: linkBitsPerSecond * 0.985,
       order: [{ first: 0, end: this.pieceMap.pieceCount }],
-      randomBytes,
+      random: randomBytes,
     });
   }
 

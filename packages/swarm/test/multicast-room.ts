@@ -25,7 +25,10 @@ const streams = Array.from({ length: PIECES }, (_unused, piece) => pieceStream(p
 export function planWith(change: Partial<MulticastPlan> = {}): MulticastPlan {
   const random = seededRandom(77);
   const randomBytes = (count: number): Uint8Array => Uint8Array.from({ length: count }, () => random() * 256);
-  return { ...createMulticastPlan({ rate: 200e6, order: [{ first: 0, end: PIECES }], randomBytes }), ...change };
+  return {
+    ...createMulticastPlan({ rate: 200e6, order: [{ first: 0, end: PIECES }], random: randomBytes }),
+    ...change,
+  };
 }
 
 /** A receiver at the end of its link, and what it has said. */

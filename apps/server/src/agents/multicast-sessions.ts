@@ -127,7 +127,7 @@ export class MulticastSessions {
   #open(manifestId: string, order: readonly PieceRange[]): Session | undefined {
     const { rate = 0, randomBytes, nowMs, send, onError } = this.#deps;
     try {
-      const plan = createMulticastPlan({ rate, order, randomBytes });
+      const plan = createMulticastPlan({ rate, order, random: randomBytes });
       const session: Session = { plan, startsAt: nowMs() + START_MS, sending: send(manifestId, plan, START_MS) };
       this.#sessions.set(manifestId, session);
       session.sending.done.catch(onError).finally(() => this.#sessions.delete(manifestId));

@@ -10,7 +10,7 @@ const plan = createMulticastPlan({
     { first: 4, end: 6 },
     { first: 0, end: 3 },
   ],
-  randomBytes: (count) => Uint8Array.from({ length: count }, (_unused, index) => index + 1),
+  random: (count) => Uint8Array.from({ length: count }, (_unused, index) => index + 1),
 });
 
 test("a plan is made of its random bytes and survives JSON", () => {
@@ -24,7 +24,7 @@ test("no group shares its Ethernet address with a routing protocol's", () => {
     fc.property(fc.uint8Array({ minLength: 8, maxLength: 8 }), (random) => {
       const { group, port } = createMulticastPlan({
         ...plan,
-        randomBytes: (count) => (count === 8 ? random : new Uint8Array(count)),
+        random: (count) => (count === 8 ? random : new Uint8Array(count)),
       });
       expect(group).toMatch(/^239\.255\./);
       expect(Number(group.split(".")[2]) % 128).not.toBe(0);

@@ -30,7 +30,7 @@ export interface PlanOptions {
   readonly rate: number;
   readonly order: readonly PieceRun[];
   /** Unpredictable bytes: a key depends on them. */
-  readonly randomBytes: (count: number) => Uint8Array;
+  readonly random: (count: number) => Uint8Array;
 }
 
 /** First port of the sessions' ports: unassigned by IANA, below the ephemeral ports of Linux. */
@@ -39,13 +39,13 @@ const PORTS = 4096;
 
 /** A new session: its own key, group and port. */
 export function createMulticastPlan(options: PlanOptions): MulticastPlan {
-  const random = options.randomBytes(8);
-  const [a = 0, b = 0, c = 0, d = 0] = random.subarray(4);
+  const bytes = options.random(8);
+  const [a = 0, b = 0, c = 0, d = 0] = bytes.subarray(4);
   return {
     group: groupOf(a, b),
     port: FIRST_PORT + (((c << 8) | d) % PORTS),
-    key: hexFromBytes(options.randomBytes(KEY_BYTES)),
-    session: new DataView(random.buffer, random.byteOffset).getUint32(0),
+    key: hexFromBytes(options.random(KEY_BYTES)),
+    session: new DataView(bytes.buffer, bytes.byteOffset).getUint32(0),
     rate: options.rate,
     order: options.order,
   };

@@ -34,7 +34,7 @@ afterEach(async () => {
 });
 
 function newPlan() {
-  return createMulticastPlan({ rate: 400e6, order: [{ first: 0, end: pieceMap.pieceCount }], randomBytes });
+  return createMulticastPlan({ rate: 400e6, order: [{ first: 0, end: pieceMap.pieceCount }], random: randomBytes });
 }
 
 async function startSender(plan = newPlan()): Promise<MulticastSender> {
