@@ -16,7 +16,7 @@ export interface BootVariables {
 }
 
 /** The name of our entry in the firmware's boot menu. */
-export const ENTRY_LABEL = "Ingot disk";
+const ENTRY_LABEL = "Ingot disk";
 
 /** Loaders in the order in which they are taken: those that a shim or vendor expects first, the fallback of removable media last. */
 const LOADERS: readonly { readonly folder: RegExp; readonly files: readonly string[] }[] = [

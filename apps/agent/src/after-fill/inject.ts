@@ -77,7 +77,7 @@ export async function inject(
 }
 
 /** A folder of another system's: what leads out of it, by `..` or by links, is refused. Existing files keep owner and mode. */
-export async function writeInside(root: string, path: string, content: string): Promise<void> {
+async function writeInside(root: string, path: string, content: string): Promise<void> {
   const bytes = Buffer.from(content);
   if (bytes.length > MAX_INJECTED_BYTES)
     throw new AgentError("injection", `${path}: ${bytes.length} bytes are too many`);

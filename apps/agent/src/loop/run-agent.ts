@@ -1,16 +1,13 @@
 import { hostname, networkInterfaces } from "node:os";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { AgentInventory, HeartbeatRequest } from "@ingot/api";
-import { interruptSignal, readToken } from "../cli/common.ts";
+import { interruptSignal } from "../cli/common.ts";
 import type { RunOptions } from "../cli/run-command.ts";
-import { backOffMs } from "../client/back-off.ts";
-import { openSession, type Session } from "../client/session.ts";
+import type { Session } from "../client/session.ts";
 import { AgentError, messageOf } from "../errors.ts";
 import { type Inventory, readInventory } from "../inventory/inventory.ts";
 import { reportOf } from "../inventory/report.ts";
 import { describeFinding, readFindings } from "../preflight/findings.ts";
-import { lineScreen, paintedScreen, type Screen } from "../screen/screen.ts";
-import type { ScreenContent } from "../screen/screen-text.ts";
+import { Face } from "../screen/face.ts";
 import { parseKernelCommandLine } from "../state/kernel-command-line.ts";
 import { defaultStateFolder, StateFolder } from "../state/state-folder.ts";
 import { type Programs, systemPrograms } from "../system/programs.ts";
@@ -24,6 +21,7 @@ import {
   stepLoop,
   type WorkTask,
 } from "./agent-loop.ts";
+import { enrol } from "./enrol.ts";
 import { goDown } from "./go-down.ts";
 
 const MIB = 2 ** 20;
@@ -80,29 +78,6 @@ export async function runAgent(
     ).run();
   } finally {
     face.close();
-  }
-}
-
-/** What the screen shows, as it is known. */
-class Face {
-  #content: ScreenContent;
-  readonly #screens: readonly Screen[];
-
-  constructor(devices: readonly string[], server: string) {
-    this.#content = { machine: hostname(), server, addresses: [], notice: "starting" };
-    const own = process.stdout.isTTY
-      ? paintedScreen(undefined)
-      : lineScreen((line) => process.stdout.write(`${new Date().toISOString()} ${line}\n`));
-    this.#screens = [own, ...devices.map(paintedScreen)];
-  }
-
-  update(change: Partial<ScreenContent>): void {
-    this.#content = { ...this.#content, ...change };
-    for (const screen of this.#screens) screen.show(this.#content);
-  }
-
-  close(): void {
-    for (const screen of this.#screens) screen.close();
   }
 }
 
@@ -278,39 +253,6 @@ class AgentRunner {
       if (!(error instanceof AgentError) && !(error instanceof DOMException)) throw error;
     }
   }
-}
-
-async function enrol(
-  options: RunOptions,
-  boot: { readonly server: string | undefined; readonly pin: string | undefined },
-  state: StateFolder,
-  face: Face,
-  signal: AbortSignal,
-  inventory: () => Promise<AgentInventory>,
-): Promise<Session> {
-  let failures = 0;
-  return openSession({
-    state,
-    server: options.server ?? boot.server,
-    pin: options.pin ?? boot.pin,
-    role: "machine",
-    inventory,
-    token: await readToken(options.tokenFile),
-    signal,
-    onWait: async (answer) => {
-      if (answer instanceof AgentError) {
-        const waitMs = answer.retryAfterMs ?? backOffMs(++failures, Math.random());
-        face.update({ notice: `${messageOf(answer)}; asking again in ${Math.ceil(waitMs / 1000)} s` });
-        await sleep(waitMs, undefined, { signal });
-        return;
-      }
-      failures = 0;
-      // A machine in a rack cannot give up: who was turned away asks again, more and more seldom as the server says.
-      const { code, message, retryAfterSeconds } = answer;
-      face.update(answer.state === "refused" ? { code, error: message } : { code, notice: message, error: undefined });
-      await sleep(Math.max(1, retryAfterSeconds) * 1000, undefined, { signal });
-    },
-  });
 }
 
 /** The inventory as the server gets it, with what stands on each disk. */

@@ -3,7 +3,7 @@ import { AgentError } from "../errors.ts";
 import { MAX_PROGRAM_OUTPUT_BYTES } from "../limits.ts";
 
 /** How a program of the system's ended. */
-export interface ProgramResult {
+interface ProgramResult {
   /** The exit status; 128 + signal when it was killed. */
   readonly status: number;
   readonly stdout: string;

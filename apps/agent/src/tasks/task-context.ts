@@ -6,7 +6,7 @@ import type { Programs } from "../system/programs.ts";
 import type { RunningState } from "./task-reporter.ts";
 
 /** What a running task tells of itself. */
-export interface TaskVoice {
+interface TaskVoice {
   enter(state: RunningState, note?: string): void;
   note(note: string): void;
   advance(progress: TaskProgress): void;
