@@ -34,6 +34,8 @@ export interface SwarmErrorDetails {
   readonly status?: number | undefined;
   /** Chunks that were verified and written before the failure. */
   readonly written?: readonly number[] | undefined;
+  /** Bytes of the piece's chunk stream that came before the failure, whether they were of use or not. */
+  readonly wireBytes?: number | undefined;
   readonly cause?: unknown;
 }
 
@@ -47,6 +49,7 @@ export class SwarmError extends Error {
   readonly errno: string | undefined;
   readonly status: number | undefined;
   readonly written: readonly number[];
+  readonly wireBytes: number;
 
   constructor(code: SwarmErrorCode, message: string, details: SwarmErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -57,5 +60,6 @@ export class SwarmError extends Error {
     this.errno = details.errno;
     this.status = details.status;
     this.written = details.written ?? [];
+    this.wireBytes = details.wireBytes ?? 0;
   }
 }

@@ -65,7 +65,7 @@ export {
 } from "./tracker-service.ts";
 export type { SwarmClock } from "./node/clock.ts";
 export { ControlDoor } from "./node/control-socket.ts";
-export type { BulkDoor, SwarmNodeEvent, SwarmNodeOptions, SwarmNodeStats, TicketKey } from "./node/node-options.ts";
+export type { BulkDoor, SwarmNodeEvent, SwarmNodeOptions, SwarmNodeStats } from "./node/node-options.ts";
 export { SwarmNode } from "./node/swarm-node.ts";
 export { systemClock } from "./node/system-clock-socket.ts";
 export { probeMulticast } from "./multicast/probe-socket.ts";

@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { generateKeyPairSync, type KeyObject, randomFillSync } from "node:crypto";
+import { randomFillSync } from "node:crypto";
 import { closeSync, ftruncateSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +12,7 @@ import { systemClock } from "../src/node/system-clock-socket.ts";
 import type { TrackerClient } from "../src/node/tracker-client.ts";
 import { PieceMap } from "../src/piece-map.ts";
 import { type TrackedPeer, TrackerService } from "../src/tracker-service.ts";
+import { makeServerKey, type ServerKey } from "./server-key.ts";
 import { TransferEngine } from "../src/transfer/engine-worker.ts";
 import type { OpenImage, TransferEngineOptions, TransferSource } from "../src/transfer/transfer.ts";
 import type { PeerProcessOptions, TrackerCall } from "./swarm-peer-process.ts";
@@ -49,8 +50,7 @@ export class SwarmLab implements AsyncDisposable {
   readonly manifest: Manifest;
   readonly manifestId: Digest;
   readonly pieceMap: PieceMap;
-  readonly serverKey: KeyObject;
-  readonly ticketKey: KeyObject;
+  readonly serverKey: ServerKey = makeServerKey();
   /** Undefined while the server is away. */
   tracker: TrackerService | undefined;
   readonly #machines: Machine[] = [];
@@ -63,9 +63,6 @@ export class SwarmLab implements AsyncDisposable {
     this.bytes = bytes;
     [this.manifestId, this.manifest] = image;
     this.pieceMap = PieceMap.of(this.manifest);
-    const { privateKey, publicKey } = generateKeyPairSync("ed25519");
-    this.serverKey = privateKey;
-    this.ticketKey = publicKey;
     this.startTracker();
   }
 
@@ -128,8 +125,8 @@ export class SwarmLab implements AsyncDisposable {
     if (isComplete) writeFileSync(diskPath, this.bytes);
     const manifestPath = join(this.directory, "manifest");
     writeFileSync(manifestPath, encodeManifest(this.manifest));
-    const ticketKeyPem = this.ticketKey.export({ type: "spki", format: "pem" }).toString();
-    const options: PeerProcessOptions = { keyPem, ticketKeyPem, manifestPath, diskPath, isComplete };
+    const ticketKey = this.serverKey.publicKey;
+    const options: PeerProcessOptions = { keyPem, ticketKey, manifestPath, diskPath, isComplete };
     const child = fork(join(import.meta.dirname, "swarm-peer-process.ts"), [JSON.stringify(options)]);
     this.#children.push(child);
     const client = this.clientFor({ fingerprint, address: "127.0.0.1", site: "school" });
@@ -164,7 +161,7 @@ export class SwarmLab implements AsyncDisposable {
 
   async #start(path: string, source: TransferSource, options: MachineOptions): Promise<Machine> {
     const { identity = createIdentity() } = options;
-    const { manifestId, pieceMap, ticketKey } = this;
+    const { manifestId, pieceMap } = this;
     const threads = { threads: 1, maxUploads: 8, cacheBytes: 4 * 1_048_576 };
     const engine = await TransferEngine.start({ identity, listen: LISTEN, ...threads, ...options.engine });
     const image = await engine.open({ manifestId, pieceMap, source });
@@ -174,7 +171,7 @@ export class SwarmLab implements AsyncDisposable {
     const node = await SwarmNode.start({
       pieceMap,
       identity,
-      ticketKey,
+      ticketKey: this.serverKey.publicKey,
       engine,
       image,
       tracker: this.clientFor(peer),

@@ -1,4 +1,3 @@
-import { createPublicKey } from "node:crypto";
 import { ftruncateSync, openSync, readFileSync } from "node:fs";
 import { decodeManifest, manifestIdOf } from "@ingot/chunks";
 import { identityOf } from "../src/identity/identity.ts";
@@ -11,7 +10,7 @@ import { TransferEngine } from "../src/transfer/engine-worker.ts";
 /** What the process is told, as JSON in its first argument. */
 export interface PeerProcessOptions {
   readonly keyPem: string;
-  readonly ticketKeyPem: string;
+  readonly ticketKey: string;
   readonly manifestPath: string;
   readonly diskPath: string;
   /** The disk is the image already. */
@@ -46,7 +45,7 @@ async function main(): Promise<void> {
   await SwarmNode.start({
     pieceMap,
     identity,
-    ticketKey: createPublicKey(options.ticketKeyPem),
+    ticketKey: options.ticketKey,
     engine,
     image,
     tracker: {

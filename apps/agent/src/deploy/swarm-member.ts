@@ -1,4 +1,3 @@
-import { createPublicKey, type KeyObject } from "node:crypto";
 import type { DeployMethod, TaskProgress } from "@ingot/api";
 import type { Digest, Manifest } from "@ingot/chunks";
 import type { Identity, OpenImage, SwarmNode, SwarmNodeEvent, TrackerClient, TransferEngine } from "@ingot/swarm";
@@ -87,7 +86,7 @@ export class SwarmMember {
     const node = await SwarmNode.start({
       pieceMap,
       identity: session.identity,
-      ticketKey: ticketKeyOf(session.signingKey),
+      ticketKey: session.signingKey,
       engine,
       image,
       tracker: trackerFor(session, manifestId, settings.method),
@@ -144,11 +143,6 @@ export class SwarmMember {
     await this.#node.close();
     await this.#image.close();
   }
-}
-
-function ticketKeyOf(signingKey: string): KeyObject {
-  const x = Uint8Array.fromHex(signingKey).toBase64({ alphabet: "base64url", omitPadding: true });
-  return createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" });
 }
 
 function trackerFor(session: Session, manifestId: string, method: DeployMethod): TrackerClient {

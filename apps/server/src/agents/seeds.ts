@@ -6,7 +6,6 @@ import {
   PieceMap,
   SwarmNode,
   systemClock,
-  type TicketKey,
   type TrackerService,
   type TransferEngine,
 } from "@ingot/swarm";
@@ -24,7 +23,7 @@ const SEED_SLOTS = 4;
 export interface SeedsDeps {
   readonly store: Pick<DirectoryStore, "readManifest" | "locate">;
   readonly identity: Identity;
-  readonly ticketKey: TicketKey;
+  readonly ticketKey: string;
   readonly tracker: TrackerService;
   readonly engine: TransferEngine;
   readonly door: ControlDoor;

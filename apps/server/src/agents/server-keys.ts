@@ -29,16 +29,11 @@ export interface ServerKeys {
 /** Who pins the server for others finds the fingerprint here; it is no secret. */
 const PIN_FILE = "agents.pin";
 
-/** Where the signing key lies in the folder of keys. */
-export function signingKeyPath(folder: string): string {
-  return join(folder, "signing.pem");
-}
-
 /** Loads the server's keys from `folder` (mode 0700), making them at the first start. Throws `ServerError` `data-directory`. */
 export async function loadServerKeys(folder: string): Promise<ServerKeys> {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const signingPath = signingKeyPath(folder);
+    const signingPath = join(folder, "signing.pem");
     const isFirstStart = !existsSync(signingPath);
     const signing = await SigningKey.createOrLoad(signingPath);
     const identity = loadIdentity(join(folder, "agents.pem"));

@@ -1,16 +1,12 @@
-import { createPrivateKey, createPublicKey, randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
 import { createAgentApp, type SwarmDoor } from "@ingot/control";
 import { ControlDoor, signTicket, TrackerService, TransferEngine } from "@ingot/swarm";
+import { agentDoorOf } from "../serve/boot-network.ts";
 import { ready, type ServiceContext } from "../serve/service-context.ts";
 import { listenForAgents } from "./agent-listener.ts";
 import { sendByMulticast, usualMulticastRate } from "./multicast-sending.ts";
 import { MulticastSessions } from "./multicast-sessions.ts";
 import { Seeds } from "./seeds.ts";
-import { signingKeyPath } from "./server-keys.ts";
-
-/** The agents' way to the server, when none is configured and there is a boot interface. */
-const AGENT_PORT = 8472;
 
 /** How often the tracker looks for members that have gone silent. */
 const SWEEP_MS = 5000;
@@ -27,7 +23,7 @@ const CACHE_BYTES = 0;
  */
 export async function startAgents(context: ServiceContext): Promise<void> {
   const { config, bootInterface, library, board, log, opened } = context;
-  const door = config.agents ?? (bootInterface && { address: bootInterface.network.address, port: AGENT_PORT });
+  const door = agentDoorOf(config, bootInterface);
   if (door === undefined) {
     board.off("agents", "no boot interface; --agents ADDRESS:PORT opens a door for them");
     return;
@@ -36,12 +32,11 @@ export async function startAgents(context: ServiceContext): Promise<void> {
   const { address } = door;
   const { multicastRate } = config;
   const onError = (error: unknown): void => log.error({ err: error }, "agents");
-  const privateKey = createPrivateKey(readFileSync(signingKeyPath(context.paths.keys)));
   const random = (): number => Math.random();
   const tracker = new TrackerService({
     random,
     now: () => Date.now(),
-    signTicket: (ticket) => signTicket(ticket, privateKey),
+    signTicket: (ticket) => signTicket(ticket, signing),
     onEvent: (event) => log.debug(event, "swarm"),
   });
   const sweeping = setInterval(() => tracker.sweep(), SWEEP_MS);
@@ -61,7 +56,7 @@ export async function startAgents(context: ServiceContext): Promise<void> {
   const seeds = new Seeds({
     store: library.store,
     identity,
-    ticketKey: createPublicKey(privateKey),
+    ticketKey: signing.publicKey,
     tracker,
     engine,
     door: control,

@@ -1,5 +1,4 @@
-// oxlint-disable-next-line import/no-nodejs-modules -- computes, does no I/O
-import { sign, verify, type KeyObject } from "node:crypto";
+import { type Signer, verifySignature } from "@ingot/chunks";
 import { DecodeError, Reader, Writer } from "@ingot/wire";
 import { SwarmError } from "../errors.ts";
 
@@ -42,7 +41,7 @@ export const TICKET_BYTES: number = CONTEXT.length + HASH_BYTES + 4 + HASH_BYTES
  *  92  64  signature of bytes 0-91
  * ```
  */
-export function signTicket(ticket: Ticket, privateKey: KeyObject): Uint8Array<ArrayBuffer> {
+export function signTicket(ticket: Ticket, key: Signer): Uint8Array<ArrayBuffer> {
   const statement = new Writer(TICKET_BYTES)
     .ascii(CONTEXT)
     .bytes(Uint8Array.fromHex(ticket.swarm))
@@ -50,18 +49,21 @@ export function signTicket(ticket: Ticket, privateKey: KeyObject): Uint8Array<Ar
     .bytes(Uint8Array.fromHex(ticket.fingerprint))
     .u64(BigInt(ticket.expiresMs))
     .finish();
-  const signature = sign(null, statement, privateKey);
+  const signature = key.sign(statement);
   const bytes = new Uint8Array(statement.length + signature.length);
   bytes.set(statement);
   bytes.set(signature, statement.length);
   return bytes;
 }
 
-/** The ticket, if it is the server's, for this swarm and this key, and not expired; else throws `SwarmError` `bad-ticket`. */
-export function verifyTicket(bytes: Uint8Array, publicKey: KeyObject, check: TicketCheck): Ticket {
+/**
+ * The ticket, if it is the server's (whose Ed25519 key is `publicKey`, 64 lower-case hex digits), for this swarm and this key, and not expired; else throws
+ * `SwarmError` `bad-ticket`.
+ */
+export function verifyTicket(bytes: Uint8Array, publicKey: string, check: TicketCheck): Ticket {
   const ticket = decodeTicket(bytes);
   const statement = bytes.subarray(0, TICKET_BYTES - SIGNATURE_BYTES);
-  if (!verify(null, statement, publicKey, bytes.subarray(TICKET_BYTES - SIGNATURE_BYTES))) {
+  if (!verifySignature(statement, bytes.subarray(TICKET_BYTES - SIGNATURE_BYTES), publicKey)) {
     throw badTicket("not signed by this server");
   }
   if (ticket.swarm !== check.swarm) throw badTicket(`for swarm ${ticket.swarm}, expected ${check.swarm}`);

@@ -1,9 +1,9 @@
-import { generateKeyPairSync } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { connect } from "node:tls";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type Machine, SwarmLab } from "../../test/swarm-lab.ts";
 import { createIdentity, type Identity } from "../identity/identity.ts";
+import { makeServerKey } from "../../test/server-key.ts";
 import { signTicket } from "../identity/ticket.ts";
 import { PieceSet } from "../piece-set.ts";
 import { dialControl } from "./control-socket.ts";
@@ -89,7 +89,7 @@ describe("the control door", { timeout: 60_000 }, () => {
   });
 
   test.each([
-    ["is signed by somebody else", generateKeyPairSync("ed25519").privateKey, {}],
+    ["is signed by somebody else", makeServerKey(), {}],
     ["is cut", undefined, { ticket: new Uint8Array(10) }],
   ])("shows out who has a ticket that %s", async (_what, key, change) => {
     const seed = await start(() => lab.seed());

@@ -73,6 +73,8 @@ export class Fetches {
     const { first, end } = this.#pieceMap.chunksOf(piece);
     const { address, pair } = neighbour.bulkAddress();
     const isRunning = (): boolean => this.#running.get(neighbour)?.get(piece) === abort;
+    // What came counts, whatever becomes of it: also of a fetch that failed or was broken off.
+    const source = neighbour.isOrigin ? "seed" : "peers";
     try {
       const report = await this.#image.fetch({
         piece,
@@ -81,10 +83,12 @@ export class Fetches {
         stallMs: this.#stallMs(),
         signal: abort.signal,
       });
+      this.#traffic.add(source, report.wireBytes);
       if (!isRunning()) return;
       this.#forget(neighbour, piece);
       this.#events.onFetched(neighbour, piece, report);
     } catch (error) {
+      if (error instanceof SwarmError) this.#traffic.add(source, error.wireBytes);
       if (!isRunning()) return;
       this.#forget(neighbour, piece);
       if (!(error instanceof SwarmError)) {

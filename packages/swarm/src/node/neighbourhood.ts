@@ -75,8 +75,7 @@ export class Neighbourhood {
     });
     this.traffic = new Traffic(() => clock.now());
     this.fetches = new Fetches(image, pieceMap, this.traffic, {
-      onFetched: (neighbour, piece, { wireBytes, ms }) => {
-        this.traffic.add(neighbour.isOrigin ? "seed" : "peers", wireBytes);
+      onFetched: (neighbour, piece, { ms }) => {
         this.traffic.tookMs(ms);
         this.#judge(neighbour.fingerprint, "success", "");
         this.#hold(neighbour.id, piece);

@@ -1,13 +1,9 @@
 import type { Identity } from "../identity/identity.ts";
-import type { verifyTicket } from "../identity/ticket.ts";
 import type { PieceMap } from "../piece-map.ts";
 import type { OpenImage, UploadEvent } from "../transfer/transfer.ts";
 import type { SwarmClock } from "./clock.ts";
 import type { ControlDoor } from "./control-socket.ts";
 import type { BanReason, JoinRefusal, TrackerClient } from "./tracker-client.ts";
-
-/** The public half of the server's Ed25519 key. */
-export type TicketKey = Parameters<typeof verifyTicket>[1];
 
 /** What a node needs of the engine that moves its bytes. */
 export interface BulkDoor {
@@ -22,8 +18,8 @@ export interface BulkDoor {
 export interface SwarmNodeOptions {
   readonly pieceMap: PieceMap;
   readonly identity: Identity;
-  /** Checks the tickets of other peers. */
-  readonly ticketKey: TicketKey;
+  /** The server's Ed25519 key, 64 lower-case hex digits: checks the tickets of other peers. */
+  readonly ticketKey: string;
   readonly engine: BulkDoor;
   /** Open in that engine; stays the caller's to close, after the node. What it has is what the node begins with. */
   readonly image: Pick<OpenImage, "manifestId" | "fetch" | "has">;

@@ -218,8 +218,10 @@ export class TransferEngine implements ImageLanes, AsyncDisposable {
     const job = lane.jobs.get(number);
     lane.jobs.delete(number);
     job?.onWritten(written);
-    if ("code" in result) job?.reject(new SwarmError(result.code, result.message, { ...result.details, written }));
-    else {
+    if ("code" in result) {
+      this.#receivedBytes += result.details.wireBytes ?? 0;
+      job?.reject(new SwarmError(result.code, result.message, { ...result.details, written }));
+    } else {
       this.#receivedBytes += result.wireBytes;
       job?.resolve({ ...result, ms: performance.now() - job.startedAt });
     }

@@ -131,7 +131,7 @@ class TransferThread {
       onEnd: ({ written, wireBytes, plainBytes }, error) => {
         this.#jobs.delete(number);
         this.#buffers.push(buffer);
-        this.#end(number, written, error ?? { wireBytes, plainBytes });
+        this.#end(number, written, error ?? { wireBytes, plainBytes }, wireBytes);
       },
     });
     this.#jobs.set(number, { job, image });
@@ -230,8 +230,8 @@ class TransferThread {
     return undefined;
   }
 
-  #end(job: number, written: readonly number[], result: JobTotals | Error): void {
-    this.#tell({ kind: "done", job, written, result: result instanceof Error ? failureOf(result) : result });
+  #end(job: number, written: readonly number[], result: JobTotals | Error, wireBytes = 0): void {
+    this.#tell({ kind: "done", job, written, result: result instanceof Error ? failureOf(result, wireBytes) : result });
   }
 
   #tell(event: ThreadEvent): void {
@@ -247,10 +247,10 @@ class TransferThread {
 }
 
 /** What is no `SwarmError` is a fault of ours: the thread dies of it. */
-function failureOf(error: Error): ThreadFailure {
+function failureOf(error: Error, wireBytes: number): ThreadFailure {
   if (!(error instanceof SwarmError)) throw error;
   const { code, message, piece, chunk, lba, errno, status } = error;
-  return { code, message, details: { piece, chunk, lba, errno, status } };
+  return { code, message, details: { piece, chunk, lba, errno, status, wireBytes } };
 }
 
 if (parentPort !== null) await new TransferThread(parentPort, workerData as ThreadSetup).listen();
