@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { AgentError } from "../errors.ts";
@@ -106,7 +106,8 @@ async function systemPart(
   if (release !== undefined && kernel !== undefined && archive !== undefined) {
     return { release: release.toString(), kernel, archive };
   }
-  const scratch = await mkdtemp(join(cache, "building-"));
+  removeAbandoned(cache);
+  const scratch = await mkdtemp(join(cache, `building-${process.pid}-`));
   try {
     onProgress?.(`unpacking ${packages.length} packages`);
     const root = new UnpackedRoot(join(scratch, "root"), programs);
@@ -126,6 +127,14 @@ async function systemPart(
     return made;
   } finally {
     await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** Folders of builds whose process is gone. */
+function removeAbandoned(cache: string): void {
+  for (const name of readdirSync(cache)) {
+    const pid = /^building-(\d+)-/.exec(name)?.[1];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join(cache, name), { recursive: true, force: true });
   }
 }
 
