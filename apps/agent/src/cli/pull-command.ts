@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import { Command } from "commander";
 import type { AgentError } from "../errors.ts";
 import {
@@ -50,14 +51,19 @@ async function pull(reference: string, options: PullOptions): Promise<void> {
   const note = (line: string): void => {
     if (!isJson) process.stderr.write(`${line}\n`);
   };
-  const [{ fill }, { startEngine }, { findImage, labelOf, requireSigned }, { progressBar }, { withRetry }] =
-    await Promise.all([
-      import("../deploy/fill.ts"),
-      import("../deploy/swarm-member.ts"),
-      import("../deploy/verified-image.ts"),
-      import("./progress-bar.ts"),
-      import("../client/retry.ts"),
-    ]);
+  const [
+    { fill },
+    { startEngine },
+    { findImage, findPrevious, labelOf, requireSigned },
+    { progressBar },
+    { withRetry },
+  ] = await Promise.all([
+    import("../deploy/fill.ts"),
+    import("../deploy/swarm-member.ts"),
+    import("../deploy/verified-image.ts"),
+    import("./progress-bar.ts"),
+    import("../client/retry.ts"),
+  ]);
   const settings = swarmSettings(options);
   const session = await openPeerSession(options, note, signal);
   // The threads start while the server looks for the image.
@@ -69,6 +75,9 @@ async function pull(reference: string, options: PullOptions): Promise<void> {
     onWait,
   });
   requireSigned(image);
+  const previous = (await isThere(options.to))
+    ? await withRetry(() => findPrevious(session.client, image, signal), { signal, onWait })
+    : undefined;
   await using engine = await starting;
   const view = await progressBar(isJson);
   const label = labelOf(image);
@@ -78,6 +87,7 @@ async function pull(reference: string, options: PullOptions): Promise<void> {
       engine,
       image,
       path: options.to,
+      previous,
       settings,
       verify: options.verify === true,
       onStep: (step) => {
@@ -108,6 +118,14 @@ async function pull(reference: string, options: PullOptions): Promise<void> {
     view.stop();
     session.client.close();
   }
+}
+
+/** Whether a target may hold something already; what is wrong with it shows when it is opened. */
+async function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 function resultOf(image: {

@@ -51,6 +51,30 @@ export async function fetchManifest(client: ServerClient, manifestId: string, si
   return decodeManifest(bytes);
 }
 
+/** Versions that are looked for behind one that was removed from the library. */
+const MAX_VERSIONS_BACK = 8;
+
+/**
+ * The newest version before this one that the server still has: what a target may hold in other places. Undefined where there is none. It need not
+ * be signed, because whatever is moved by it is hashed.
+ */
+export async function findPrevious(
+  client: ServerClient,
+  image: Pick<KnownImage, "name" | "version">,
+  signal?: AbortSignal,
+): Promise<{ readonly manifest: Manifest; readonly manifestId: string } | undefined> {
+  const oldest = Math.max(1, image.version - MAX_VERSIONS_BACK);
+  for (let version = image.version - 1; version >= oldest; version--) {
+    try {
+      const { manifestId } = await client.image(labelOf({ name: image.name, version }), signal);
+      return { manifest: await fetchManifest(client, manifestId, signal), manifestId };
+    } catch (error) {
+      if (!(error instanceof AgentError) || error.code !== "not-found") throw error;
+    }
+  }
+  return undefined;
+}
+
 async function signatureOf(image: AgentImage, signingKey: string): Promise<KnownImage["signature"]> {
   if (image.signature === undefined) return "missing";
   const { parseDigest, verifyManifest } = await import("@ingot/chunks");
