@@ -92,6 +92,8 @@ describe("a hostile peer", () => {
     expect(error.code).toBe(code);
     // What came right before is kept.
     expect(error.written).toEqual(chunksOf(1).slice(0, writtenEnd));
+    // And counted, with what came for nothing.
+    if (writtenEnd !== 0) expect(error.wireBytes).toBeGreaterThanOrEqual(stream.length - 1);
     expect(chunksOf(1).filter((chunk) => image.has(chunk))).toEqual(error.written);
     // The thread is none the worse.
     expect(await image.write(1, pieceStream(1))).toMatchObject({ wireBytes: pieceStream(1).length });
