@@ -29,7 +29,7 @@ beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "ingot-clone-"));
   const boot = join(directory, "data", "boot", "agent");
   const agent = join(import.meta.dirname, "..", "apps", "agent", "src", "main.ts");
-  await runCommand(process.execPath, [...process.execArgv, agent, "build", "--output", boot]);
+  await runCommand(process.execPath, [...process.execArgv, agent, "build", "--fast", "--output", boot]);
   const scratch = join(directory, "image");
   mkdirSync(scratch);
   await makeCloneImage(boot, join(scratch, "lab.img"), scratch);

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { expect, test } from "vitest";
 
 const root = join(import.meta.dirname, "..");
@@ -13,9 +13,15 @@ is made from the packages' \`limits.ts\`: \`UPDATE_PAGES=1 vitest run --project 
 
 /** One section per package, one row per exported constant: name, value as written, its comment. */
 function renderPage(): string {
-  const sections = readdirSync(join(root, "packages")).flatMap((name) => {
-    const path = join(root, "packages", name, "src", "limits.ts");
-    if (!existsSync(path)) return [];
+  const files = readdirSync(join(root, "packages")).flatMap((name) => {
+    const source = join(root, "packages", name, "src");
+    if (!existsSync(source)) return [];
+    const found = readdirSync(source, { recursive: true, encoding: "utf8" }).filter(
+      (path) => basename(path) === "limits.ts",
+    );
+    return found.sort().map((path) => ({ title: join(name, dirname(path)), path: join(source, path) }));
+  });
+  const sections = files.map(({ title, path }) => {
     const rows = [
       ...readFileSync(path, "utf8").matchAll(
         /\/\*\*\s*((?:(?!\*\/)[\s\S])*?)\s*\*\/\nexport const (\w+)(?::[^=]+)? = ([^;]+);/g,
@@ -25,7 +31,7 @@ function renderPage(): string {
       const text = comment.replaceAll(/\n\s*\* ?/g, " ").replaceAll("|", "\\|");
       return `| \`${constant}\` | ${value.replaceAll(/\s+/g, " ").replaceAll("|", "\\|")} | ${text} |`;
     });
-    return [`\n## ${name}\n\n| name | value | what |\n|---|---|---|\n${table.join("\n")}\n`];
+    return `\n## ${title}\n\n| name | value | what |\n|---|---|---|\n${table.join("\n")}\n`;
   });
   return HEAD + sections.join("");
 }

@@ -47,7 +47,7 @@ export class Classroom implements AsyncDisposable {
 
   /** Builds it; root only. */
   static async open(options: ClassroomOptions): Promise<Classroom> {
-    const lab = await Lab.open({ prefix: "ingclone" });
+    const lab = await Lab.open({ prefix: "ingbench" });
     try {
       const crossbar = await lab.addNamespace("switch");
       await crossbar.addBridge("br0");

@@ -19,6 +19,9 @@ const IDLE_MS = 10 * 60_000;
  */
 const SEED_SLOTS = 4;
 
+/** Where the server stands, and machines of which nobody has said another place. */
+export const SERVER_SITE = "";
+
 /** What the server's seeds share. */
 export interface SeedsDeps {
   readonly store: Pick<DirectoryStore, "readManifest" | "locate">;
@@ -91,7 +94,7 @@ export class Seeds {
       pieceMap,
       source: { kind: "store", locate: (digest) => store.locate(digest) },
     });
-    const peer = { fingerprint: identity.fingerprint, address, site: "", isTrusted: true };
+    const peer = { fingerprint: identity.fingerprint, address, site: SERVER_SITE, isTrusted: true };
     const node = await SwarmNode.start({
       pieceMap,
       identity,

@@ -1,12 +1,13 @@
 import { randomBytes } from "node:crypto";
-import { createAgentApp, type SwarmDoor } from "@ingot/control";
+import { createAgentApp, type SwarmDoor, type SwarmMember } from "@ingot/control";
 import { ControlDoor, signTicket, TrackerService, TransferEngine } from "@ingot/swarm";
+import { networkContains, parseIpv4 } from "@ingot/wire";
 import { agentDoorOf } from "../serve/boot-network.ts";
 import { ready, type ServiceContext } from "../serve/service-context.ts";
 import { listenForAgents } from "./agent-listener.ts";
 import { sendByMulticast, usualMulticastRate } from "./multicast-sending.ts";
 import { MulticastSessions } from "./multicast-sessions.ts";
-import { Seeds } from "./seeds.ts";
+import { Seeds, SERVER_SITE } from "./seeds.ts";
 
 /** How often the tracker looks for members that have gone silent. */
 const SWEEP_MS = 5000;
@@ -37,7 +38,12 @@ export async function startAgents(context: ServiceContext): Promise<void> {
     random,
     now: () => Date.now(),
     signTicket: (ticket) => signTicket(ticket, signing),
-    onEvent: (event) => log.debug(event, "swarm"),
+    onEvent: (event) => {
+      log.debug(event, "swarm");
+      if (event.kind !== "expelled") return;
+      const message = `an agent (key ${event.fingerprint.slice(0, 16)}…) is thrown out of a swarm: several others caught it sending wrong bytes`;
+      library.control.events.record({ kind: "agent.expelled", message, data: { ...event } }).catch(onError);
+    },
   });
   const sweeping = setInterval(() => tracker.sweep(), SWEEP_MS);
   opened.defer(() => clearInterval(sweeping));
@@ -78,12 +84,17 @@ export async function startAgents(context: ServiceContext): Promise<void> {
     onError,
   });
   opened.defer(() => sessions.close());
+  // Whatever its room is called: who is in the server's own subnet reaches it without a slow line in between.
+  const isNear = (host: string): boolean =>
+    host === address || (bootInterface !== undefined && networkContains(bootInterface.network, parseIpv4(host)));
+  const placed = (member: SwarmMember): SwarmMember =>
+    isNear(member.address) ? { ...member, site: SERVER_SITE } : member;
   const swarms: SwarmDoor = {
     async join(manifestId, member, request) {
       await seeds.ensure(manifestId);
-      return tracker.join(manifestId, member, request);
+      return tracker.join(manifestId, placed(member), request);
     },
-    report: (manifestId, member, request) => tracker.report(manifestId, member, request),
+    report: (manifestId, member, request) => tracker.report(manifestId, placed(member), request),
     leave: (manifestId, fingerprint) => tracker.leave(manifestId, fingerprint),
     multicast: (manifestId, _member, request) => sessions.join(manifestId, request),
   };
