@@ -27,7 +27,7 @@ const TIERS: Readonly<Record<string, number>> = {
 /** Where a tier allows more than the design wants: the console knows the contract and nothing else. */
 const ONLY: Readonly<Record<string, readonly string[]>> = {
   console: ["api"],
-  agent: ["api", "chunks", "disks", "linux", "swarm", "wire"],
+  agent: ["api", "chunks", "disks", "swarm", "wire"],
 };
 
 /** For development and `ingot demo`; it stands beside the tiers. */

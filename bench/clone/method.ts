@@ -16,7 +16,7 @@ export interface CloneRun {
 }
 
 /** One receiver of a run. */
-export interface Receiver {
+interface Receiver {
   readonly number: number;
   readonly seat: Seat;
   /** Its own directory, empty at first. */
@@ -24,7 +24,7 @@ export interface Receiver {
 }
 
 /** A receiver at work. */
-export interface RunningReceiver {
+interface RunningReceiver {
   readonly process: LabProcess;
   /** Resolves when its copy is complete; rejects when the program ends without that. */
   readonly done: Promise<void>;

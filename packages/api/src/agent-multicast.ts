@@ -2,10 +2,10 @@ import { z } from "zod";
 import { MAX_SWARM_PIECES } from "./agent-swarm.ts";
 
 /** Runs of pieces in one request or plan; what is scattered more widely is better had from peers. */
-export const MAX_PIECE_RUNS = 4096;
+const MAX_PIECE_RUNS = 4096;
 
 /** Most receivers that a session may be asked to wait for. */
-export const MAX_EXPECTED_RECEIVERS = 20_000;
+const MAX_EXPECTED_RECEIVERS = 20_000;
 
 /** Consecutive pieces of an image: from `first` up to and without `end`. */
 export interface PieceRange {

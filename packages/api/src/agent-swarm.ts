@@ -5,25 +5,25 @@ import { amountSchema } from "./values.ts";
 export const MAX_SWARM_PIECES = 2_621_440;
 
 /** Addresses by which one peer can be reached: a machine with more network cards gives some of them. */
-export const MAX_PEER_ADDRESSES = 8;
+const MAX_PEER_ADDRESSES = 8;
 
 /** Bans that one report tells of. */
-export const MAX_BANS_PER_REPORT = 64;
+const MAX_BANS_PER_REPORT = 64;
 
 /** Neighbours that one answer introduces; more are told with the next one. */
-export const MAX_INTRODUCTIONS = 128;
+const MAX_INTRODUCTIONS = 128;
 
 /** Members of one swarm, at most. */
-export const MAX_SWARM_MEMBERS = 20_000;
+const MAX_SWARM_MEMBERS = 20_000;
 
 /** Gateways of a site that divide an image among them. */
-export const MAX_GATEWAYS = 64;
+const MAX_GATEWAYS = 64;
 
 /** Longest ticket, in characters of base64. */
-export const MAX_TICKET_LENGTH = 2048;
+const MAX_TICKET_LENGTH = 2048;
 
 /** Longest time between two reports, in milliseconds. */
-export const MAX_REPORT_AFTER_MS = 600_000;
+const MAX_REPORT_AFTER_MS = 600_000;
 
 /** Longest body of these requests, in bytes. */
 export const MAX_SWARM_BODY_BYTES = 16_384;

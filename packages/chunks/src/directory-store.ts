@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { ChunkCache } from "./chunk-cache.ts";
 import type { ChunkLocation } from "./chunk-index.ts";
 import type { Digest } from "./digest.ts";
@@ -157,7 +156,7 @@ export class DirectoryStore implements Store.ImageStore, AsyncDisposable {
     const location = this.#core.index.find(digest);
     if (location === undefined) return undefined;
     const { pack, offset, storedLength, codec } = location;
-    return { path: join(this.#directory, packPath(pack)), offset, storedLength, codec };
+    return { path: `${this.#directory}/${packPath(pack)}`, offset, storedLength, codec };
   }
 
   /** The pack that holds a chunk, or `undefined`. */

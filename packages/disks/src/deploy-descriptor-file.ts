@@ -81,7 +81,7 @@ function writeZeros(fd: number, offset: number, length: number): WriteFailure | 
 }
 
 /** Writes all of `bytes`; returns the sector at which that failed. */
-export function writeWhole(fd: number, offset: number, bytes: Uint8Array): WriteFailure | undefined {
+function writeWhole(fd: number, offset: number, bytes: Uint8Array): WriteFailure | undefined {
   let written = 0;
   try {
     while (written < bytes.length)

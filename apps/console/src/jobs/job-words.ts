@@ -4,7 +4,7 @@ import type { Job, JobKind, JobState, Task, TaskProgress, TaskState } from "@ing
 export type Tone = "failed" | "boot" | "up" | "info" | "off";
 
 /** What an operator calls each kind of job. */
-export const KIND_LABELS: Readonly<Record<JobKind, string>> = {
+const KIND_LABELS: Readonly<Record<JobKind, string>> = {
   deploy: "Deploy",
   capture: "Capture",
   verify: "Verify",

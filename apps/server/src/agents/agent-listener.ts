@@ -6,7 +6,7 @@ import { fingerprintOfCertificate, type Identity } from "@ingot/swarm";
 import { listenError } from "../serve/listen-error.ts";
 
 /** Who speaks: what the TLS connection proves, and where it comes from. */
-export interface AgentPeer {
+interface AgentPeer {
   /** SHA-256 of the key that it showed; undefined when it showed none. */
   readonly fingerprint: string | undefined;
   readonly address: string;

@@ -141,7 +141,7 @@ export function byteRate(text: string): number {
 }
 
 /** Reads a whole number within limits. */
-export function wholeNumber(least: number, most: number): (text: string) => number {
+function wholeNumber(least: number, most: number): (text: string) => number {
   return (text) => {
     const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
     if (value >= least && value <= most) return value;

@@ -17,7 +17,7 @@ export function countsOf(counts: Job["counts"]): string {
 }
 
 /** How much of the content is in place; empty where that is not known. */
-export function shareOf({ doneBytes, totalBytes }: Job["progress"]): string {
+function shareOf({ doneBytes, totalBytes }: Job["progress"]): string {
   return totalBytes === 0 ? "" : `${Math.floor((doneBytes / totalBytes) * 100)} %`;
 }
 
@@ -67,7 +67,7 @@ export function describeJob(job: Job, tasks: readonly Task[]): string {
 }
 
 /** Where the content came from. */
-export function sourcesOf({ progress: { bytes } }: Pick<Job, "progress">): string {
+function sourcesOf({ progress: { bytes } }: Pick<Job, "progress">): string {
   return (["seed", "peers", "multicast", "local"] as const)
     .filter((source) => bytes[source] > 0)
     .map((source) => `${formatBytes(bytes[source])} ${source === "local" ? "there already" : `from ${source}`}`)
@@ -75,7 +75,7 @@ export function sourcesOf({ progress: { bytes } }: Pick<Job, "progress">): strin
 }
 
 /** A job's tasks. */
-export function describeTasks(tasks: readonly Task[]): string {
+function describeTasks(tasks: readonly Task[]): string {
   return formatTable(
     ["MACHINE", "WAVE", "STATE", "DONE", "RATE", "TRY", "WHY"],
     tasks.map((task) => [
@@ -92,7 +92,7 @@ export function describeTasks(tasks: readonly Task[]): string {
 }
 
 /** Megabytes a second, as disks and networks are compared; empty for none. */
-export function formatRate(bytesPerSecond: number): string {
+function formatRate(bytesPerSecond: number): string {
   return bytesPerSecond === 0 ? "" : `${(bytesPerSecond / 1e6).toFixed(1)} MB/s`;
 }
 

@@ -2,7 +2,7 @@ import { AGENT_LOST_SECONDS, type AgentState, type EnrolmentMode } from "@ingot/
 import type { TokenUse } from "./agent-tokens.ts";
 
 /** An agent that has been there for less than this when another one claims its machine is as new as that one. */
-export const NEWCOMER_MS: number = 60_000;
+const NEWCOMER_MS: number = 60_000;
 
 /** What the decision depends on. */
 export interface EnrolFacts {

@@ -66,7 +66,7 @@ export interface TaskDecision {
 }
 
 /** A job changes. */
-export interface JobDecision {
+interface JobDecision {
   readonly kind: "job";
   readonly id: string;
   readonly state: JobState;

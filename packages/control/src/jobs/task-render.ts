@@ -79,7 +79,7 @@ function hostNameOf(name: string): string {
 }
 
 /** Fills `${name}` and the like in; what is not known becomes empty, what is no placeholder stays. */
-export function fillTemplate(template: string, { row, macs }: MachineRecord): string {
+function fillTemplate(template: string, { row, macs }: MachineRecord): string {
   const facts: Readonly<Record<string, string>> = {
     name: row.name,
     id: row.id,

@@ -5,13 +5,13 @@ import { imageText, nameOfJob } from "./job-events.ts";
 import { isOver } from "./schedule.ts";
 
 /** A machine that is filled more slowly than this is worth a look, in bytes a second. */
-export const SLOW_BYTES_PER_SECOND: number = 10_000_000;
+const SLOW_BYTES_PER_SECOND: number = 10_000_000;
 
 /** For how long it has to be slow before anybody is told. */
-export const SLOW_FOR_MS: number = 30_000;
+const SLOW_FOR_MS: number = 30_000;
 
 /** A job of which a larger share failed is worth a look. */
-export const ALERT_FAILED_SHARE: number = 0.05;
+const ALERT_FAILED_SHARE: number = 0.05;
 
 /** Looks after tasks that are under way: somebody is told, once, of a machine that is slow and of a job that goes wrong. */
 export class TaskWatch {

@@ -59,7 +59,7 @@ export class UsageBuilder {
 }
 
 /** Bit 0 is the lowest of byte 0. */
-export function isSet(bits: Uint8Array, bit: number): boolean {
+function isSet(bits: Uint8Array, bit: number): boolean {
   return ((bits[bit >>> 3] ?? 0) & (1 << (bit & 7))) !== 0;
 }
 

@@ -273,6 +273,6 @@ export class SenderSession {
 }
 
 /** Rows of a block of `packets` that have a packet in this column. */
-export function columnRows(packets: number, column: number, rows: number = BLOCK_ROWS): number {
+function columnRows(packets: number, column: number, rows: number = BLOCK_ROWS): number {
   return Math.min(rows, Math.ceil((packets - column) / ROW_PACKETS));
 }

@@ -3,7 +3,7 @@ import { PieceSet } from "../piece-set.ts";
 import { MAX_HAVE_PIECES, MAX_HELLO_HOSTS, MAX_HOST_LENGTH, MAX_TICKET_BYTES } from "./limits.ts";
 
 /** What stands in the first byte of a frame. */
-export const FrameType = {
+const FrameType = {
   hello: 1,
   have: 2,
   grant: 3,
@@ -15,7 +15,7 @@ export const FrameType = {
   ping: 9,
   pong: 10,
 } as const;
-export type FrameType = (typeof FrameType)[keyof typeof FrameType];
+type FrameType = (typeof FrameType)[keyof typeof FrameType];
 
 /** Why a peer ends a connection: it goes; it has another one to the same peer; the ticket is not good; it is full; the other one is banned. */
 export const ByeReason = { leaving: 0, duplicate: 1, badTicket: 2, full: 3, banned: 4 } as const;
@@ -54,7 +54,7 @@ const ALL_FLAGS = 15;
 const NO_SUGGESTION = 0xffff_ffff;
 
 /** Bytes in front of each frame's content. */
-export const FRAME_HEADER_BYTES = 4;
+const FRAME_HEADER_BYTES = 4;
 
 /** Longest content of each type, which is looked at before the content is waited for; of a hello, without the bitmap. */
 const LONGEST: Readonly<Record<FrameType, number>> = {
@@ -188,7 +188,7 @@ export class FrameDecoder {
 }
 
 /** The name of a frame's type, for people. */
-export function nameOfFrame(type: number): string {
+function nameOfFrame(type: number): string {
   return Object.entries(FrameType).find(([, value]) => value === type)?.[0] ?? `frame ${type}`;
 }
 

@@ -8,7 +8,7 @@ import { Link } from "./link-socket.ts";
 import type { PeerAddress, PeerContact } from "./tracker-client.ts";
 
 /** A neighbour that is connected now, as far as the mesh has to know it. */
-export interface Connected {
+interface Connected {
   readonly instance: number;
 }
 
