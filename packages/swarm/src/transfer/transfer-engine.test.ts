@@ -172,8 +172,9 @@ describe("a transfer engine", () => {
     const startedAt = performance.now();
     const reports = await Promise.all(PIECES.slice(0, 6).map((piece) => image.fetch({ piece, from: seed.door })));
     const bytes = reports.reduce((sum, { wireBytes }) => sum + wireBytes, 0);
-    // Of the rate's upper side only: a busy machine makes it slower, nothing may make it faster (but for what goes at once).
-    expect(((performance.now() - startedAt) / 1000) * 4_000_000).toBeGreaterThan(0.8 * bytes);
+    // Of the rate's upper side only: a busy machine makes it slower, nothing may make it faster but for what six connections have read before they
+    // were told to wait. Without a limit it is over in a twentieth of the time.
+    expect(((performance.now() - startedAt) / 1000) * 4_000_000).toBeGreaterThan(0.4 * bytes);
   });
 
   it("stops when it is told to", async () => {
