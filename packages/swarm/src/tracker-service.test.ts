@@ -48,6 +48,23 @@ describe("tracker service", () => {
     expect(namesIn(report(1))).toEqual([]);
   });
 
+  test("in a swarm of thousands, too, who is silent for half a minute is let go, and who reports as asked is not", () => {
+    const { tracker, clock, events, join, report } = service();
+    for (let index = 1; index <= 6000; index++) join(index, { address: "10.1.0.1" });
+    events();
+    const answer = report(1);
+    const { reportAfterMs = 0 } = answer.state === "known" ? answer : {};
+    clock.now += reportAfterMs * 1.5;
+    report(1);
+    clock.now += 30_000 - reportAfterMs * 1.5;
+    report(2);
+    tracker.sweep();
+    const left = events().map(({ fingerprint }) => fingerprint);
+    expect(left).toHaveLength(5998);
+    expect(left).not.toContain(nameOf(1));
+    expect(left).not.toContain(nameOf(2));
+  });
+
   test("a ticket is for one peer in one swarm, and is renewed at half of its life", () => {
     const { clock, join, report } = service();
     const answer = join(1);

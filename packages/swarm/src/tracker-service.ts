@@ -1,6 +1,7 @@
 import type { Ticket } from "./identity/ticket.ts";
 import {
   EXPEL_AFTER_BANS,
+  MAX_SILENCE_MS,
   MAX_INTRODUCTIONS,
   MAX_SWARM_MEMBERS,
   REPORT_AFTER_MS,
@@ -197,7 +198,7 @@ class Swarm {
   }
 
   sweep(): void {
-    const latest = this.#options.now() - this.#reportAfterMs() * SILENT_REPORTS;
+    const latest = this.#options.now() - Math.min(this.#reportAfterMs() * SILENT_REPORTS, MAX_SILENCE_MS);
     for (const [fingerprint, { status }] of this.#members) {
       if (status.heardAt < latest) this.leave(fingerprint, "silent");
     }
@@ -296,7 +297,10 @@ class Swarm {
 
   /** A large swarm reports more rarely, so that the tracker has the same work with any. */
   #reportAfterMs(): number {
-    return REPORT_AFTER_MS + Math.round(this.#members.size * REPORT_AFTER_MS_PER_MEMBER);
+    return Math.min(
+      REPORT_AFTER_MS + Math.round(this.#members.size * REPORT_AFTER_MS_PER_MEMBER),
+      MAX_SILENCE_MS / 2.5,
+    );
   }
 
   #tell(kind: "joined" | "left" | "silent" | "expelled", fingerprint: string): void {

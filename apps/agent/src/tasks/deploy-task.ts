@@ -12,7 +12,7 @@ import type { Inventory } from "../inventory/inventory.ts";
 import { readFindings } from "../preflight/findings.ts";
 import { preflight, requirePassed } from "../preflight/preflight.ts";
 
-import { stepProgress } from "./step-progress.ts";
+import { stepNotes } from "./step-notes.ts";
 import type { TaskContext } from "./task-context.ts";
 
 /** Fills a disk with a version of an image and makes it this machine's. Returns what was done, in sentences. */
@@ -41,7 +41,7 @@ export async function runDeploy(context: TaskContext, task: DeployTask): Promise
     settings,
     previous: await previousOf(context, task.previousManifestId),
     verify: false,
-    onStep: (step) => voice.advance(stepProgress(voice.progress, step)),
+    onStep: stepNotes((text) => voice.note(text)),
     onProgress: (progress) => voice.advance(progress),
     onEvent: (event) => {
       if (event.kind === "banned") voice.note(`banned a peer, ${event.fingerprint.slice(0, 12)}: ${event.why}`);

@@ -12,6 +12,7 @@ import { describeDisk, type Disk } from "../inventory/disk.ts";
 import { checkInUse } from "../preflight/checks.ts";
 import { requirePassed } from "../preflight/preflight.ts";
 import { taskImage } from "./deploy-task.ts";
+import { stepNotes } from "./step-notes.ts";
 import { stepProgress } from "./step-progress.ts";
 import type { TaskContext } from "./task-context.ts";
 
@@ -49,7 +50,7 @@ export async function runVerify(context: TaskContext, task: VerifyTask): Promise
     path: disk.path,
     settings,
     verify: true,
-    onStep: (step) => voice.advance(stepProgress(voice.progress, step)),
+    onStep: stepNotes((text) => voice.note(text)),
     onProgress: (progress) => voice.advance(progress),
     signal,
   });

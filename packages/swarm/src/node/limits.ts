@@ -8,6 +8,9 @@ export const REPORT_AFTER_MS_PER_MEMBER = 2;
 /** A member that has missed this many reports is taken for gone. */
 export const SILENT_REPORTS = 4;
 
+/** However large the swarm: who is silent for so long, in milliseconds, is taken for gone, so that a dead seed is replaced within half a minute. */
+export const MAX_SILENCE_MS = 25_000;
+
 /** How long a ticket is valid, in milliseconds: peers find each other with it while the server is away. It is renewed at half of its life. */
 export const TICKET_LIFE_MS: number = 12 * 60 * 60 * 1000;
 
