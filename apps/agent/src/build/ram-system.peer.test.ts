@@ -50,4 +50,4 @@ test("two builds from the same packages are the same to the byte, and cpio finds
   for (const path of ["init", "usr/bin/node", "ingot/apps/agent/src/main.ts"])
     expect(whole.includes(`${path}\0`)).toBe(true);
   expect(readFileSync(join(directory, "first", "out", "packages.txt"), "utf8")).toContain("linux-image-");
-});
+}, 300_000);
