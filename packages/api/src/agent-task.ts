@@ -59,8 +59,6 @@ export interface DeployTask extends TaskBase {
   readonly hostName?: string | undefined;
   /** What the machine was given last: what of it is in place is not sent again. */
   readonly previousManifestId?: string | undefined;
-  /** How many machines of the job begin together: `POST /agent/v1/swarms/{manifestId}/multicast` waits for them. */
-  readonly receivers?: number | undefined;
   readonly finish: {
     /** Make a firmware boot entry (UEFI) and put it first. */
     readonly bootEntry: boolean;
@@ -142,7 +140,6 @@ export const agentTaskSchema: z.ZodType<AgentTask> = z
       grow: z.boolean(),
       hostName: z.string().optional(),
       previousManifestId: manifestIdSchema.optional(),
-      receivers: z.int().positive().optional(),
       finish: z.object({ bootEntry: z.boolean(), files: z.array(injectedFileSchema).max(MAX_INJECTED_FILES) }),
     }),
     z.object({

@@ -73,4 +73,5 @@ export { MulticastReceiver, type MulticastReceiverOptions, type ReceiverEnd } fr
 export type { EndReason, ReceiverStats } from "./multicast/receiver.ts";
 export { MulticastSender, type MulticastSenderOptions } from "./multicast/sender-socket.ts";
 export type { SenderStats } from "./multicast/sender.ts";
+export { MAX_ORDER_RUNS, MIN_AUTO_RECEIVERS } from "./multicast/limits.ts";
 export { createMulticastPlan, type MulticastPlan, type PieceRun, runsOf } from "./multicast/plan.ts";

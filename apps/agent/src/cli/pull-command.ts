@@ -96,6 +96,7 @@ async function pull(reference: string, options: PullOptions): Promise<void> {
       onProgress: (progress) => view.show(label, progress),
       onEvent: (event) => {
         if (event.kind === "banned") note(`banned ${event.fingerprint.slice(0, 12)}: ${event.why}`);
+        if (event.kind === "no-multicast") note(`without multicast: ${event.why}`);
       },
       signal,
     });

@@ -1,11 +1,11 @@
 import type { TaskProgress } from "@ingot/api";
 import type { Manifest } from "@ingot/chunks";
 import type { DeploymentProgress, DeploymentStats } from "@ingot/disks";
-import type { SwarmNodeEvent, TransferEngine } from "@ingot/swarm";
+import type { TransferEngine } from "@ingot/swarm";
 import type { Session } from "../client/session.ts";
 import { AgentError } from "../errors.ts";
 import type { KnownImage } from "./verified-image.ts";
-import { SwarmMember, type SwarmSettings } from "./swarm-member.ts";
+import { type MemberEvent, SwarmMember, type SwarmSettings } from "./swarm-member.ts";
 
 /** What to fill, with what. */
 export interface FillOptions {
@@ -21,7 +21,7 @@ export interface FillOptions {
   readonly verify: boolean;
   readonly onStep: (progress: DeploymentProgress) => void;
   readonly onProgress: (progress: TaskProgress) => void;
-  readonly onEvent?: ((event: SwarmNodeEvent) => void) | undefined;
+  readonly onEvent?: ((event: MemberEvent) => void) | undefined;
   readonly signal: AbortSignal;
 }
 

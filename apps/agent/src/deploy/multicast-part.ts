@@ -1,18 +1,13 @@
 import type { Digest } from "@ingot/chunks";
 import type { MulticastPlan, MulticastReceiver, OpenImage, PieceMap, PieceSet, SwarmNode } from "@ingot/swarm";
 import type { ServerClient } from "../client/server-client.ts";
-import { AgentError } from "../errors.ts";
+import { AgentError, messageOf } from "../errors.ts";
 
 /** What of the settings matters here. */
 export interface MulticastSettings {
   readonly method: string;
   readonly receivers?: number | undefined;
 }
-
-/** From so many receivers on the server multicasts by itself; then peers are not asked for what it will bring. */
-const MIN_AUTO_RECEIVERS = 6;
-/** The server takes no longer list; what is scattered so widely comes from peers. */
-const MAX_RUNS = 4096;
 
 /**
  * The multicast beside the peers: asks the server for a session, listens, and hands every piece that comes to the image.
@@ -25,6 +20,7 @@ export class MulticastPart {
   readonly #node: SwarmNode;
   readonly #image: OpenImage;
   readonly #settings: MulticastSettings;
+  readonly #onFailure: (why: string) => void;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
   /** Pieces that it is to bring. */
@@ -37,6 +33,7 @@ export class MulticastPart {
     node: SwarmNode,
     image: OpenImage,
     settings: MulticastSettings,
+    onFailure: (why: string) => void,
   ) {
     this.#client = client;
     this.#manifestId = manifestId;
@@ -44,6 +41,7 @@ export class MulticastPart {
     this.#node = node;
     this.#image = image;
     this.#settings = settings;
+    this.#onFailure = onFailure;
     this.#running = this.#run();
   }
 
@@ -59,17 +57,18 @@ export class MulticastPart {
       if (session !== undefined) await this.#listen(session);
     } catch (error) {
       // Without it everything comes from peers: a multicast never fails a task.
-      if (!this.#stop.signal.aborted && !(error instanceof Error)) throw error;
+      if (!this.#stop.signal.aborted) this.#onFailure(messageOf(error));
     } finally {
       this.#node.setExpected(undefined);
     }
   }
 
   async #ask(): Promise<MulticastPlan | undefined> {
-    const { runsOf } = await import("@ingot/swarm");
+    const { MAX_ORDER_RUNS, MIN_AUTO_RECEIVERS, runsOf } = await import("@ingot/swarm");
     const { method, receivers } = this.#settings;
     const missing = await this.#missing();
-    const runs = runsOf(missing).slice(0, MAX_RUNS);
+    // What is scattered more widely comes from peers.
+    const runs = runsOf(missing).slice(0, MAX_ORDER_RUNS);
     if (runs.length === 0) return undefined;
     // Who knows that a session comes does not load the network with the same bytes meanwhile.
     if (method === "multicast" || (receivers ?? 0) >= MIN_AUTO_RECEIVERS) this.#expect(missing);

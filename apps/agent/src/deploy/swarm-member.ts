@@ -37,6 +37,9 @@ export interface SwarmContent {
   readonly onWritten: (chunks: readonly number[]) => void;
 }
 
+/** Something that people may want to know of a member. */
+export type MemberEvent = SwarmNodeEvent | { readonly kind: "no-multicast"; readonly why: string };
+
 /** Uploads at a time when nothing is said about it: those of a node, and some that overlap. */
 const DEFAULT_UPLOADS = 8;
 
@@ -76,7 +79,7 @@ export class SwarmMember {
     engine: TransferEngine,
     content: SwarmContent,
     settings: SwarmSettings,
-    onEvent?: (event: SwarmNodeEvent) => void,
+    onEvent: (event: MemberEvent) => void = () => undefined,
   ): Promise<SwarmMember> {
     const { PieceMap, SwarmNode } = await import("@ingot/swarm");
     const { manifestId, manifest, fd, offset, held, onWritten } = content;
@@ -107,7 +110,9 @@ export class SwarmMember {
     const wantsMulticast = settings.method === "multicast" || settings.method === "auto";
     const multicast =
       wantsMulticast && !node.isComplete
-        ? new MulticastPart(session.client, manifestId, pieceMap, node, image, settings)
+        ? new MulticastPart(session.client, manifestId, pieceMap, node, image, settings, (why) =>
+            onEvent({ kind: "no-multicast", why }),
+          )
         : undefined;
     // A piece may be complete by a transfer that has written its chunks and not told of them yet.
     const tellAll = (): void => onWritten(Array.from({ length: pieceMap.chunkCount }, (_unused, chunk) => chunk));

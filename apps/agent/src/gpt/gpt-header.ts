@@ -1,7 +1,7 @@
+import { crc32 } from "node:zlib";
 import { Reader, Writer } from "@ingot/wire";
 import { AgentError } from "../errors.ts";
 import { MAX_GPT_ENTRIES } from "../limits.ts";
-import { crc32 } from "./crc32.ts";
 
 /**
  * A GPT header, UEFI 2.10 table 5-5. Little-endian, one sector, the rest of which is zero:

@@ -1,3 +1,4 @@
+import { crc32 } from "node:zlib";
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,7 +7,6 @@ import { hexFromBytes } from "@ingot/wire";
 import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import { AgentError } from "../errors.ts";
-import { crc32 } from "./crc32.ts";
 import type { DiskBytes } from "./disk-bytes.ts";
 import { encodeGptHeader, type GptHeader } from "./gpt-header.ts";
 import { readGpt, usedRanges, withLastLba, writeGpt } from "./gpt-table.ts";

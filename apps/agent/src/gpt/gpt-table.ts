@@ -1,5 +1,5 @@
+import { crc32 } from "node:zlib";
 import { AgentError } from "../errors.ts";
-import { crc32 } from "./crc32.ts";
 import type { DiskBytes } from "./disk-bytes.ts";
 import { decodeGptHeader, encodeGptHeader, type GptHeader, hasGptSignature } from "./gpt-header.ts";
 

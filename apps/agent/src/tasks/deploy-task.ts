@@ -29,7 +29,6 @@ export async function runDeploy(context: TaskContext, task: DeployTask): Promise
     method: task.method,
     downloadBytesPerSecond: task.rates.downloadBytesPerSecond,
     uploadBytesPerSecond: task.rates.uploadBytesPerSecond,
-    receivers: task.receivers,
   };
   await using engine = await startEngine(session.identity, settings);
   voice.enter("filling", `${describeDisk(disk)}${warnings === "" ? "" : `; ${warnings}`}`);
@@ -45,6 +44,7 @@ export async function runDeploy(context: TaskContext, task: DeployTask): Promise
     onProgress: (progress) => voice.advance(progress),
     onEvent: (event) => {
       if (event.kind === "banned") voice.note(`banned a peer, ${event.fingerprint.slice(0, 12)}: ${event.why}`);
+      if (event.kind === "no-multicast") voice.note(`without multicast: ${event.why}`);
     },
     signal,
   });

@@ -1,9 +1,7 @@
-import { SegmentedControl, TextInput } from "@mantine/core";
-import { IconSearch } from "@tabler/icons-react";
 import { type ReactElement, useDeferredValue, useMemo } from "react";
 import { Link, useParams } from "react-router";
-import { formatCount, formatCountOf } from "../format/count.ts";
 import { Empty } from "../parts/empty.tsx";
+import { ListTools } from "../parts/list-tools.tsx";
 import { Loading } from "../parts/loading.tsx";
 import { useAddressParams } from "../parts/use-address-params.ts";
 import { JobActions } from "./job-actions.tsx";
@@ -18,7 +16,8 @@ export function JobPage(): ReactElement {
   const { jobId = "" } = useParams();
   const { jobs, loaded } = useJobs();
   const { tasks, loaded: tasksLoaded } = useTasks(jobId);
-  const { params, set } = useAddressParams();
+  const address = useAddressParams();
+  const { params } = address;
   const text = params.get("q") ?? "";
   const show = TASK_SHOWS.find((each) => each === params.get("show")) ?? "all";
   const wanted = useDeferredValue(text);
@@ -40,33 +39,20 @@ export function JobPage(): ReactElement {
       <JobCard job={job}>
         <JobActions job={job} />
       </JobCard>
-      <header className="page-head">
-        <div className="page-tools">
-          <TextInput
-            type="search"
-            aria-label="Search machines of the job"
-            placeholder="Machine, state, reason …"
-            leftSection={<IconSearch size={14} />}
-            value={text}
-            onChange={(event) => set("q", event.currentTarget.value)}
-          />
-          <SegmentedControl
-            aria-label="Show"
-            value={show}
-            onChange={(value) => set("show", value === "all" ? undefined : value)}
-            data={[
-              { value: "all", label: "All" },
-              { value: "active", label: "Under way" },
-              { value: "failed", label: "Failed" },
-            ]}
-          />
-        </div>
-        <output className="quiet">
-          {shown.length === tasks.size
-            ? formatCountOf(shown.length, "machine")
-            : `${formatCount(shown.length)} of ${formatCountOf(tasks.size, "machine")}`}
-        </output>
-      </header>
+      <ListTools
+        what="machine"
+        searchLabel="Search machines of the job"
+        placeholder="Machine, state, reason …"
+        params={address}
+        show={show}
+        shows={[
+          { value: "all", label: "All" },
+          { value: "active", label: "Under way" },
+          { value: "failed", label: "Failed" },
+        ]}
+        shown={shown.length}
+        total={tasks.size}
+      />
       <TaskTable tasks={shown} />
     </div>
   );

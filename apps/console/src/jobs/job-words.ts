@@ -1,4 +1,5 @@
 import type { Job, JobKind, JobState, Task, TaskProgress, TaskState } from "@ingot/api";
+import { compareNames } from "../live/fleet.ts";
 
 /** How a state looks: which of the page's colours it has. */
 export type Tone = "failed" | "boot" | "up" | "info" | "off";
@@ -119,7 +120,6 @@ export const TASK_SHOWS = ["all", "active", "failed"] as const;
 type TaskShow = (typeof TASK_SHOWS)[number];
 
 const ACTIVE: ReadonlySet<TaskState> = new Set(["booting", "preparing", "filling", "finishing"]);
-const NAMES = new Intl.Collator("en", { numeric: true });
 
 /** The tasks that fit, those that need somebody first: failed, then under way, then the others; each by the machine's name. */
 export function selectTasks(tasks: Iterable<Task>, text: string, show: TaskShow): readonly Task[] {
@@ -133,5 +133,5 @@ export function selectTasks(tasks: Iterable<Task>, text: string, show: TaskShow)
         `${task.machineName}\n${TASK_LABELS[task.state]}\n${task.reason}\n${task.error?.code ?? ""}`.toLowerCase();
       return words.every((word) => all.includes(word));
     })
-    .sort((a, b) => rank(a) - rank(b) || NAMES.compare(a.machineName, b.machineName));
+    .sort((a, b) => rank(a) - rank(b) || compareNames(a.machineName, b.machineName));
 }

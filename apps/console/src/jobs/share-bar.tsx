@@ -2,7 +2,7 @@ import type { Job, TaskProgress } from "@ingot/api";
 import type { ReactElement } from "react";
 import { formatBytes } from "../format/bytes.ts";
 import { formatCountOf } from "../format/count.ts";
-import { machinesOf, SOURCE_LABELS, SOURCES, TASK_LABELS, TASK_ORDER, TASK_TONES } from "./job-words.ts";
+import { machinesOf, shareDone, SOURCE_LABELS, SOURCES, TASK_LABELS, TASK_ORDER, TASK_TONES } from "./job-words.ts";
 
 interface Part {
   readonly key: string;
@@ -39,7 +39,7 @@ export function StatesBar({ job }: { readonly job: Job }): ReactElement {
 /** How far it is, and where the bytes came from. */
 export function SourcesBar({ progress }: { readonly progress: TaskProgress }): ReactElement {
   const moved = SOURCES.reduce((sum, source) => sum + progress.bytes[source], 0);
-  const done = progress.totalBytes === 0 ? 0 : Math.min(1, progress.doneBytes / progress.totalBytes);
+  const done = shareDone(progress);
   const parts = SOURCES.filter((source) => progress.bytes[source] > 0).map((source) => ({
     key: source,
     className: `share-source-${source}`,

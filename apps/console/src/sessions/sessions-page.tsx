@@ -1,9 +1,7 @@
-import { SegmentedControl, TextInput } from "@mantine/core";
-import { IconSearch } from "@tabler/icons-react";
 import { type ReactElement, useDeferredValue, useMemo } from "react";
 import { Link } from "react-router";
-import { formatCount, formatCountOf } from "../format/count.ts";
 import { Empty } from "../parts/empty.tsx";
+import { ListTools } from "../parts/list-tools.tsx";
 import { Loading } from "../parts/loading.tsx";
 import { useAddressParams } from "../parts/use-address-params.ts";
 import { selectSessions, SESSION_SHOWS, SESSION_SORTS } from "./session-selection.ts";
@@ -15,7 +13,8 @@ import "./sessions-page.css";
 /** Every open session: who reads and writes how much, how long it takes, and what fails. */
 export function SessionsPage(): ReactElement {
   const { sessions, loaded } = useSessions();
-  const { params, set } = useAddressParams();
+  const address = useAddressParams();
+  const { params, set } = address;
   const text = params.get("q") ?? "";
   const show = SESSION_SHOWS.find((each) => each === params.get("show")) ?? "all";
   const sort = SESSION_SORTS.find((each) => each === params.get("sort")) ?? "read";
@@ -40,34 +39,21 @@ export function SessionsPage(): ReactElement {
   return (
     <div className="page sessions-page">
       <SessionTotals sessions={sessions} />
-      <header className="page-head">
-        <div className="page-tools">
-          <TextInput
-            type="search"
-            className="sessions-search"
-            aria-label="Search sessions"
-            placeholder="Machine, image, initiator, address …"
-            leftSection={<IconSearch size={14} />}
-            value={text}
-            onChange={(event) => set("q", event.currentTarget.value)}
-          />
-          <SegmentedControl
-            aria-label="Show"
-            value={show}
-            onChange={(value) => set("show", value === "all" ? undefined : value)}
-            data={[
-              { value: "all", label: "All" },
-              { value: "busy", label: "Busy" },
-              { value: "failed", label: "With failed commands" },
-            ]}
-          />
-        </div>
-        <output className="quiet">
-          {shown.length === sessions.size
-            ? formatCountOf(shown.length, "session")
-            : `${formatCount(shown.length)} of ${formatCountOf(sessions.size, "session")}`}
-        </output>
-      </header>
+      <ListTools
+        what="session"
+        searchLabel="Search sessions"
+        placeholder="Machine, image, initiator, address …"
+        className="sessions-search"
+        params={address}
+        show={show}
+        shows={[
+          { value: "all", label: "All" },
+          { value: "busy", label: "Busy" },
+          { value: "failed", label: "With failed commands" },
+        ]}
+        shown={shown.length}
+        total={sessions.size}
+      />
       {shown.length === 0 ? (
         <Empty title="Nothing to see">
           <p>No session fits the filter.</p>

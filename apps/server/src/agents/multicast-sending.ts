@@ -9,7 +9,7 @@ import { readStoredPiece } from "./stored-pieces.ts";
 const LINK_SHARE = 0.8;
 
 /** Where a link does not say how fast it is: what a gigabit network stands. */
-const USUAL_RATE = 600e6;
+const USUAL_RATE = 600e6 / 8;
 
 /** What sends images by multicast. */
 export interface MulticastSendingDeps {
@@ -47,10 +47,10 @@ export function sendByMulticast(
   return { done, stop: () => stopping.abort() };
 }
 
-/** The rate of a multicast through an interface, in bits per second of Ethernet frames, by the speed of its link. */
+/** The rate of a multicast through an interface, in bytes per second of Ethernet frames, by the speed of its link. */
 export function usualMulticastRate(interfaceName: string | undefined): number {
   const megabits = interfaceName === undefined ? undefined : readSpeed(interfaceName);
-  return megabits === undefined ? USUAL_RATE : megabits * 1e6 * LINK_SHARE;
+  return megabits === undefined ? USUAL_RATE : ((megabits * 1e6) / 8) * LINK_SHARE;
 }
 
 /** Virtual interfaces have none, or say -1. */

@@ -124,3 +124,15 @@ test("closing tells those that wait, and stops the sender", async () => {
   expect(await waiting).toEqual({ state: "none", reason: "off" });
   expect(sent[0]?.stopped).toBe(true);
 });
+
+test("a receiver that has gone away is not counted, nor waited for", async () => {
+  const { clock, sessions, sent } = open();
+  const gone = new AbortController();
+  const first = sessions.join(IMAGE, { ...ALL, method: "multicast", expect: 2 }, gone.signal);
+  gone.abort();
+  expect((await first).state).toBe("none");
+  const second = sessions.join(IMAGE, { ...ALL, method: "multicast", expect: 2 });
+  expect(sent).toHaveLength(0);
+  clock.advance(60_000);
+  expect((await second).state).toBe("session");
+});

@@ -1,8 +1,5 @@
 import type { MulticastAnswer, MulticastJoin, PieceRange } from "@ingot/api";
-import { createMulticastPlan, type MulticastPlan } from "@ingot/swarm";
-
-/** Fewer receivers than this get an image from each other as quickly, and without flooding the network. */
-const MIN_AUTO_RECEIVERS = 6;
+import { createMulticastPlan, MIN_AUTO_RECEIVERS, type MulticastPlan } from "@ingot/swarm";
 
 /** A session that does not know how many come begins when nobody came for so long… */
 const QUIET_MS = 2000;
@@ -71,8 +68,8 @@ export class MulticastSessions {
     return [...this.#sessions.keys()];
   }
 
-  /** A receiver is ready; resolves when its session begins, or will not. */
-  join(manifestId: string, join: MulticastJoin): Promise<MulticastAnswer> {
+  /** A receiver is ready; resolves when its session begins, or will not. One that has gone (`signal`) is not waited for any more. */
+  join(manifestId: string, join: MulticastJoin, signal?: AbortSignal): Promise<MulticastAnswer> {
     if (this.#deps.rate === undefined || this.#closed) return Promise.resolve({ state: "none", reason: "off" });
     const session = this.#sessions.get(manifestId);
     if (session !== undefined) return Promise.resolve(this.#answerOf(session));
@@ -82,7 +79,9 @@ export class MulticastSessions {
       gathering = { since: this.#deps.nowMs(), waiting: [], cancelTimer: () => undefined };
       this.#gathering.set(manifestId, gathering);
     }
-    gathering.waiting.push({ join, answer: resolve });
+    const receiver = { join, answer: resolve };
+    gathering.waiting.push(receiver);
+    signal?.addEventListener("abort", () => this.#withdraw(manifestId, receiver), { once: true });
     this.#wait(manifestId, gathering);
     return promise;
   }
@@ -96,6 +95,18 @@ export class MulticastSessions {
     }
     this.#gathering.clear();
     for (const { sending } of this.#sessions.values()) sending.stop();
+  }
+
+  /** Nothing happens when its session has begun. */
+  #withdraw(manifestId: string, receiver: Waiting): void {
+    const gathering = this.#gathering.get(manifestId);
+    const at = gathering?.waiting.indexOf(receiver) ?? -1;
+    if (gathering === undefined || at < 0) return;
+    gathering.waiting.splice(at, 1);
+    receiver.answer({ state: "none", reason: "off" });
+    if (gathering.waiting.length > 0) return;
+    gathering.cancelTimer();
+    this.#gathering.delete(manifestId);
   }
 
   /** Begins at once when all are there, else sets the time at which it begins without the others. */

@@ -1,16 +1,4 @@
-import { randomUUID } from "node:crypto";
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  unlinkSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { SigningKey } from "@ingot/chunks";
 import { createIdentity, identityOf, type Identity } from "@ingot/swarm";
@@ -48,17 +36,10 @@ function loadIdentity(path: string): Identity {
   const kept = readIfThere(path);
   if (kept !== undefined) return identityOf(kept, "ingot server");
   const identity = createIdentity("ingot server");
-  const temporary = `${path}.${randomUUID()}.new`;
-  const file = openSync(temporary, "wx", 0o600);
-  try {
-    writeSync(file, identity.keyPem);
-    fsyncSync(file);
-    // Unlike a rename, a link replaces nothing.
-    linkSync(temporary, path);
-  } finally {
-    closeSync(file);
-    unlinkSync(temporary);
-  }
+  // The caller holds the data directory's lock: nobody else makes one at the same time.
+  const temporary = `${path}.new`;
+  writeFileSync(temporary, identity.keyPem, { mode: 0o600, flush: true });
+  renameSync(temporary, path);
   return identity;
 }
 

@@ -78,7 +78,7 @@ export async function startAgents(context: ServiceContext): Promise<void> {
       return () => clearTimeout(timer);
     },
     randomBytes: (count) => randomBytes(count),
-    rate: multicastRate === "off" ? undefined : (multicastRate ?? usualMulticastRate(bootInterface?.name)),
+    rate: multicastRate === "off" ? undefined : 8 * (multicastRate ?? usualMulticastRate(bootInterface?.name)),
     send: (manifestId, plan, delayMs) =>
       sendByMulticast({ store: library.store, seeds, interfaceAddress: address }, manifestId, plan, delayMs),
     onError,
@@ -96,7 +96,7 @@ export async function startAgents(context: ServiceContext): Promise<void> {
     },
     report: (manifestId, member, request) => tracker.report(manifestId, placed(member), request),
     leave: (manifestId, fingerprint) => tracker.leave(manifestId, fingerprint),
-    multicast: (manifestId, _member, request) => sessions.join(manifestId, request),
+    multicast: (manifestId, _member, request, signal) => sessions.join(manifestId, request, signal),
   };
   const app = createAgentApp(library.control, { signingKey: signing.publicKey, swarms });
   const listener = await listenForAgents({

@@ -1,5 +1,6 @@
 import { type ChangeWindow, type CreateJob, DISK_RULE_FORM, parseDiskRule } from "@ingot/api";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { parseRate } from "../config/rate.ts";
 import type { CommonOptions } from "./common-options.ts";
 
 /** What every command that makes a job understands. */
@@ -119,25 +120,11 @@ export function startTime(text: string, now: Date): string {
   return time.toISOString();
 }
 
-const rateUnits: Readonly<Record<string, number>> = {
-  kbit: 1e3 / 8,
-  mbit: 1e6 / 8,
-  gbit: 1e9 / 8,
-  kb: 1e3,
-  mb: 1e6,
-  gb: 1e9,
-  kib: 2 ** 10,
-  mib: 2 ** 20,
-  gib: 2 ** 30,
-};
-
 /** Reads `500mbit` or `60MB`, a second; answers bytes a second. */
 export function byteRate(text: string): number {
-  const [, amount, unit] = /^(\d+(?:\.\d+)?)\s*([kmg]bit|[kmg]i?b)(?:\/s|ps)?$/i.exec(text.trim()) ?? [];
-  const rate = Math.round(Number(amount) * (rateUnits[unit?.toLowerCase() ?? ""] ?? Number.NaN));
-  if (!(rate >= 1000))
-    throw new InvalidArgumentError(`got ${JSON.stringify(text)}, expected a rate like 500mbit or 60MB`);
-  return rate;
+  const rate = parseRate(text);
+  if (rate !== undefined) return rate;
+  throw new InvalidArgumentError(`got ${JSON.stringify(text)}, expected a rate like 500mbit or 60MB`);
 }
 
 /** Reads a whole number within limits. */

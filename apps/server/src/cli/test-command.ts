@@ -40,7 +40,7 @@ export function testCommand(): Command {
     .addOption(new Option("--only <part>", "one part").choices(["check", "unit", "peers", "machines"]))
     .addHelpText(
       "after",
-      "\nExamples:\n  ingot test                 everything; root, about 20 minutes\n  ingot test --only unit     a minute or two, nothing needed",
+      "\nExamples:\n  ingot test                 everything; root, about 40 minutes\n  ingot test --only unit     about five minutes, nothing needed",
     )
     .action(runTests);
 }

@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { ipv4ToNumber, parseIpv4, parseIpv4Network, type Ipv4, type Ipv4Network } from "@ingot/wire";
 import { z } from "zod";
 import { ServerError } from "../errors.ts";
-import { bitRate } from "./bit-rate.ts";
+import { parseRate } from "./rate.ts";
 
 /** An address and a TCP port. */
 export interface Endpoint {
@@ -54,7 +54,7 @@ export interface ServeConfig {
   readonly seedThreads: number;
   /** Bytes a second that the server gives to swarms and by multicast, all jobs together; absent: as fast as it goes. */
   readonly seedRate?: number;
-  /** Bits a second, headers included, of a multicast of an image; absent: four fifths of what the boot interface's link does. */
+  /** Bytes a second, headers included, of a multicast of an image; absent: four fifths of what the boot interface's link does. */
   readonly multicastRate?: number | "off";
   readonly tftp: boolean;
   /** Whether machines that nobody entered may register themselves; absent: as it is set in the inventory. */
@@ -66,6 +66,10 @@ export interface ServeConfig {
 
 /** More threads of one kind than this have not been tried. */
 const MAX_THREADS = 16;
+
+/** Slowest and fastest rate that makes sense, in bytes a second. */
+const MIN_RATE = 1e5 / 8;
+const MAX_RATE = 1e12 / 8;
 
 /** Names of the options as flags (`--dhcp-range`), in the file (`dhcp-range`) and, upper-cased, in `INGOT_DHCP_RANGE`. */
 export const SERVE_OPTION_NAMES = [
@@ -138,6 +142,17 @@ const endpoint = z.string().transform((text, context): Endpoint => {
   return z.NEVER;
 });
 
+/** Bytes a second. */
+const rate = z.string().transform((text, context): number => {
+  const value = parseRate(text);
+  if (value !== undefined && value >= MIN_RATE && value <= MAX_RATE) return value;
+  context.addIssue({
+    code: "custom",
+    message: `got ${JSON.stringify(text)}, expected a rate like 500mbit or 60MB, from 100kbit to 1000gbit`,
+  });
+  return z.NEVER;
+});
+
 const endpoints = z
   .string()
   .transform((text) => text.split(",").map((each) => each.trim()))
@@ -198,8 +213,8 @@ const schema = z.strictObject({
   agents: endpoint.optional(),
   "swarm-port": port.default(8473),
   "seed-threads": workers.optional(),
-  "seed-rate": bitRate.optional(),
-  "multicast-rate": z.union([z.literal("off"), bitRate]).optional(),
+  "seed-rate": rate.optional(),
+  "multicast-rate": z.union([z.literal("off"), rate]).optional(),
   tftp: z.enum(["on", "off"]).optional(),
   registration: z.enum(["open", "closed"]).optional(),
   user: z.string().min(1).default("ingot"),
@@ -252,7 +267,7 @@ export function parseServeConfig(raw: RawServeOptions): ServeConfig {
     ...(o.router !== undefined && { router: o.router }),
     ...(o.iscsi !== undefined && { iscsi: o.iscsi }),
     ...(o.agents !== undefined && { agents: o.agents }),
-    ...(o["seed-rate"] !== undefined && { seedRate: Math.floor(o["seed-rate"] / 8) }),
+    ...(o["seed-rate"] !== undefined && { seedRate: o["seed-rate"] }),
     ...(o["multicast-rate"] !== undefined && { multicastRate: o["multicast-rate"] }),
     ...(o.registration !== undefined && { registration: o.registration }),
   };

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { createBootApp, createMetricsApp, METRICS_PATH } from "@ingot/control";
 import { BOOT_FILES_PATH, BootFiles, defaultBootFileDirectories } from "../boot-files/index.ts";
 import { startAgents } from "../agents/start-agents.ts";
+import { agentDoorOf } from "./boot-network.ts";
 import { consoleFiles } from "./console-files.ts";
 import { startDhcp } from "./dhcp-service.ts";
 import { listenHttp, type HttpHandler } from "./http-listener.ts";
@@ -49,8 +50,8 @@ export async function startServices(context: ServiceContext, releaseRights: () =
         url = await startApi(context, consoleFiles(consoleFolder), (request) => library.api(request));
       },
     },
+    { port: agentDoorOf(config, context.bootInterface)?.port ?? 0, start: () => startAgents(context) },
   ];
-  services.push({ port: config.agents?.port ?? FIRST_FREE_PORT, start: () => startAgents(context) });
   if (config.tftp) await startTftp(context, bootFiles);
   else board.off("tftp", "switched off");
   for (const service of services.filter(({ port }) => isLow(port))) await service.start();

@@ -112,3 +112,6 @@ export const RECEIVER_BUFFER_BYTES: number = 64 * 1024 * 1024;
 /** The kernel's buffers, in bytes: a second at 128 Mbit/s and more than a scheduler ever keeps a thread waiting at ten times that. */
 export const RECEIVE_SOCKET_BYTES: number = 16 * 1024 * 1024;
 export const SEND_SOCKET_BYTES: number = 1024 * 1024;
+
+/** Fewer receivers than this get an image from each other as quickly, and without flooding the network. */
+export const MIN_AUTO_RECEIVERS = 6;

@@ -5,6 +5,7 @@ import { type Machine, SwarmLab } from "../../test/swarm-lab.ts";
 import { createIdentity, type Identity } from "../identity/identity.ts";
 import { makeServerKey } from "../../test/server-key.ts";
 import { signTicket } from "../identity/ticket.ts";
+import { clientContext } from "../transfer/tls-context-socket.ts";
 import { PieceSet } from "../piece-set.ts";
 import { dialControl } from "./control-socket.ts";
 import { ByeReason, encodeFrame, type Hello, type Message } from "./frames.ts";
@@ -24,7 +25,12 @@ async function visit({ node, identity: host }: Machine, key = lab.serverKey): Pr
   const { fingerprint } = identity;
   const { manifestId, pieceMap } = lab;
   const address = { host: "127.0.0.1", port: node.port };
-  const connection = await dialControl({ identity, address, fingerprint: host.fingerprint, manifestId });
+  const connection = await dialControl({
+    secureContext: clientContext(identity),
+    address,
+    fingerprint: host.fingerprint,
+    manifestId,
+  });
   const heard: Message[] = [];
   const { promise: ended, resolve } = Promise.withResolvers<string>();
   const link = Link.open(
@@ -108,7 +114,12 @@ describe("the control door", { timeout: 60_000 }, () => {
       const { manifestId, pieceMap } = lab;
       const address = { host: "127.0.0.1", port: seed.node.port };
       const { fingerprint } = seed.identity;
-      const connection = await dialControl({ identity, address, fingerprint, manifestId });
+      const connection = await dialControl({
+        secureContext: clientContext(identity),
+        address,
+        fingerprint,
+        manifestId,
+      });
       const heard: Message[] = [];
       const options = { ...connection, isDialled: true, pieceCount: pieceMap.pieceCount, now: Date.now };
       const link = Link.open(options, { onMessage: (message) => void heard.push(message), onEnd: () => undefined });
@@ -196,7 +207,7 @@ describe("the control door", { timeout: 60_000 }, () => {
     const seed = await start(() => lab.seed());
     const address = { host: "127.0.0.1", port: seed.node.port };
     const dialled = dialControl({
-      identity: createIdentity(),
+      secureContext: clientContext(createIdentity()),
       address,
       fingerprint: "0".repeat(64),
       manifestId: lab.manifestId,

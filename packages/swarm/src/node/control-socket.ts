@@ -1,6 +1,6 @@
 import { createServer, request, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
-import { connect, type TLSSocket } from "node:tls";
+import { connect, type SecureContext, type TLSSocket } from "node:tls";
 import { SwarmError } from "../errors.ts";
 import { fingerprintOfCertificate, type Identity } from "../identity/identity.ts";
 import { TLS_OPTIONS } from "../transfer/tls-options.ts";
@@ -105,7 +105,8 @@ export class ControlDoor {
 
 /** Whom to call, and how. */
 export interface DialOptions {
-  readonly identity: Identity;
+  /** Made by `clientContext`. */
+  readonly secureContext: SecureContext;
   readonly address: PeerAddress;
   /** What the key of the other side has to be. */
   readonly fingerprint: string;
@@ -116,15 +117,13 @@ export interface DialOptions {
 
 /** Connects to a peer's control door. Rejects with `SwarmError` `unreachable`, or `refused` with the HTTP status. */
 export async function dialControl(options: DialOptions): Promise<ControlConnection> {
-  const { identity, address, localAddress } = options;
+  const { secureContext, address, localAddress } = options;
   const { host, port } = address;
   const socket = connect({
-    ...TLS_OPTIONS,
+    secureContext,
     host,
     port,
     ...(localAddress === undefined ? {} : { localAddress }),
-    key: identity.keyPem,
-    cert: identity.certPem,
     // The fingerprint decides.
     rejectUnauthorized: false,
   });

@@ -2,6 +2,7 @@ import { SwarmError } from "../errors.ts";
 import { verifyTicket } from "../identity/ticket.ts";
 import { GATEWAYS_PER_SITE, TRANSFER_SLOTS } from "../limits.ts";
 import { PieceSet } from "../piece-set.ts";
+import { clientContext } from "../transfer/tls-context-socket.ts";
 import { ControlDoor, dialControl } from "./control-socket.ts";
 import type { Hello } from "./frames.ts";
 import { MAX_BANS_PER_REPORT, MAX_HELLO_HOSTS, TICK_MS } from "./limits.ts";
@@ -168,6 +169,7 @@ export class SwarmNode implements AsyncDisposable {
     const { identity, image, pieceMap, clock, random, ticketKey, onEvent } = this.#options;
     const { manifestId } = image;
     const neighbourhood = this.#neighbourhood;
+    const secureContext = clientContext(identity);
     return new Mesh({
       fingerprint: identity.fingerprint,
       pieceCount: pieceMap.pieceCount,
@@ -175,7 +177,7 @@ export class SwarmNode implements AsyncDisposable {
       random,
       dial: ({ address, fingerprint }, attempt) => {
         const localAddress = this.#addresses.length > 1 ? this.#addresses[attempt % this.#addresses.length] : undefined;
-        return dialControl({ identity, address, fingerprint, manifestId, localAddress });
+        return dialControl({ secureContext, address, fingerprint, manifestId, localAddress });
       },
       checkTicket: (ticket, fingerprint) =>
         void verifyTicket(ticket, ticketKey, { swarm: manifestId, fingerprint, nowMs: clock.now() }),

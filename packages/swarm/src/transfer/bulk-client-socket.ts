@@ -1,10 +1,10 @@
 import type { OnReadOpts } from "node:net";
-import { type ConnectionOptions, type TLSSocket, connect } from "node:tls";
+import { type ConnectionOptions, type SecureContext, type TLSSocket, connect } from "node:tls";
 import { SwarmError } from "../errors.ts";
 import { fingerprintOfCertificate } from "../identity/identity.ts";
 import { IDLE_CONNECTION_MS, MAX_HEAD_BYTES, MAX_IDLE_CONNECTIONS, MAX_REFUSAL_BYTES } from "./limits.ts";
 import { HEAD_END, type ResponseHead, parseResponseHead } from "./http-head.ts";
-import { TLS_OPTIONS } from "./tls-options.ts";
+import { clientContext } from "./tls-context-socket.ts";
 import type { BulkAddress } from "./transfer.ts";
 
 /** One request on a connection: where its answer's body goes, and how it ends. Exactly one of `succeed` and `fail` is called, once. */
@@ -30,14 +30,14 @@ export interface ClientIdentity {
 
 /** Connections of one thread to bulk doors. Idle ones are kept for a while. */
 export class BulkClient {
-  readonly #identity: ClientIdentity;
+  readonly #context: SecureContext;
   readonly #idle = new Map<string, Connection[]>();
   readonly #connections = new Set<Connection>();
   /** Exchanges under way, with what aborts them. */
   readonly #active = new Map<Exchange, Connection>();
 
   constructor(identity: ClientIdentity) {
-    this.#identity = identity;
+    this.#context = clientContext(identity);
   }
 
   start(exchange: Exchange, to: BulkAddress): void {
@@ -66,7 +66,7 @@ export class BulkClient {
   }
 
   #startNew(exchange: Exchange, to: BulkAddress, key: string): void {
-    const connection = new Connection(to, this.#identity, {
+    const connection = new Connection(to, this.#context, {
       onFree: (ended) => {
         this.#active.delete(ended);
         const list = this.#idle.get(key) ?? [];
@@ -115,17 +115,15 @@ class Connection {
   #exchange: Exchange | undefined;
   #onFailed: OnFailed = () => undefined;
 
-  constructor(to: BulkAddress, identity: ClientIdentity, events: ConnectionEvents) {
+  constructor(to: BulkAddress, secureContext: SecureContext, events: ConnectionEvents) {
     this.#to = to;
     this.#events = events;
     // tls.connect takes `onread` as net.connect does; the types do not know.
     const options: ConnectionOptions & { readonly onread: OnReadOpts } = {
-      ...TLS_OPTIONS,
+      secureContext,
       host: to.host,
       port: to.port,
       ...(to.localAddress === undefined ? {} : { localAddress: to.localAddress }),
-      key: identity.keyPem,
-      cert: identity.certPem,
       // The fingerprint decides, see #secured.
       rejectUnauthorized: false,
       onread: {
