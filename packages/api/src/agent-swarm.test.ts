@@ -9,7 +9,16 @@ const REPORT = {
   neighbours: 20,
   sentBytes: 2 ** 45,
   receivedBytes: 0,
-  bans: [{ fingerprint: FINGERPRINT, reason: "wrong-bytes" }],
+  uploads: 3,
+  uploadSlots: 4,
+  sources: [
+    { fingerprint: FINGERPRINT, bytes: 2 ** 45, ms: 9000, latencyMs: 0, failures: 0 },
+    { fingerprint: FINGERPRINT, bytes: 0, ms: 0, failures: 2 },
+  ],
+  bans: [
+    { fingerprint: FINGERPRINT, reason: "wrong-bytes", piece: 7 },
+    { fingerprint: FINGERPRINT, reason: "flood" },
+  ],
 };
 const NEWS = {
   neighbours: [{ fingerprint: FINGERPRINT, addresses: [{ host: "10.0.0.8", port: 1 }], isRemote: true }],
@@ -47,6 +56,8 @@ describe("refused", () => {
     ["more neighbours than anybody has", { ...REPORT, neighbours: 20_001 }],
     ["more bytes than a number counts", { ...REPORT, sentBytes: 2 ** 53 }],
     ["infinitely many bytes", { ...REPORT, receivedBytes: Infinity }],
+    ["65 sources", { ...REPORT, sources: Array(65).fill(REPORT.sources[0]) }],
+    ["a source of fewer than no bytes", { ...REPORT, sources: [{ ...REPORT.sources[0], bytes: -1 }] }],
     ["65 bans", { ...REPORT, bans: Array(65).fill(REPORT.bans[0]) }],
     ["a ban without a reason", { ...REPORT, bans: [{ fingerprint: FINGERPRINT }] }],
     ["a fingerprint in capitals", { ...REPORT, bans: [{ ...REPORT.bans[0], fingerprint: "AB".repeat(32) }] }],

@@ -7,6 +7,12 @@ export const MAX_SWARM_PIECES = 2_621_440;
 /** Addresses by which one peer can be reached: a machine with more network cards gives some of them. */
 const MAX_PEER_ADDRESSES = 8;
 
+/** Sources that one report tells of. */
+const MAX_SOURCES_PER_REPORT = 64;
+
+/** Uploads of one peer at a time, at most. */
+const MAX_UPLOADS = 65_536;
+
 /** Bans that one report tells of. */
 const MAX_BANS_PER_REPORT = 64;
 
@@ -90,6 +96,20 @@ export type SwarmJoinAnswer =
 export interface SwarmBan {
   readonly fingerprint: string;
   readonly reason: "wrong-bytes" | "false-have" | "protocol" | "flood";
+  /** With `wrong-bytes`: the piece that was not what it should be. */
+  readonly piece?: number | undefined;
+}
+
+/** What a neighbour was worth as a source since the report before. */
+export interface SwarmSource {
+  readonly fingerprint: string;
+  /** Bytes that came, and the milliseconds of the requests that brought them, added up. */
+  readonly bytes: number;
+  readonly ms: number;
+  /** Milliseconds until it answers; absent where that was not measured. */
+  readonly latencyMs?: number | undefined;
+  /** Requests that it let stand or refused, and connections that it let break without a word. */
+  readonly failures: number;
 }
 
 /** Body of `POST /agent/v1/swarms/{manifestId}/report`. */
@@ -101,6 +121,11 @@ export interface SwarmReport {
   /** Bytes on the wire since it joined. */
   readonly sentBytes: number;
   readonly receivedBytes: number;
+  /** Uploads offered or under way, and how many there may be. */
+  readonly uploads: number;
+  readonly uploadSlots: number;
+  /** Those that something came from, or should have. */
+  readonly sources: readonly SwarmSource[];
   /** Those banned since the report before. */
   readonly bans: readonly SwarmBan[];
 }
@@ -167,11 +192,25 @@ export const swarmReportSchema: z.ZodType<SwarmReport> = z
     neighbours: z.int().min(0).max(MAX_SWARM_MEMBERS),
     sentBytes: amountSchema,
     receivedBytes: amountSchema,
+    uploads: z.int().min(0).max(MAX_UPLOADS),
+    uploadSlots: z.int().min(0).max(MAX_UPLOADS),
+    sources: z
+      .array(
+        z.object({
+          fingerprint: fingerprintSchema,
+          bytes: amountSchema,
+          ms: amountSchema,
+          latencyMs: amountSchema.optional(),
+          failures: amountSchema,
+        }),
+      )
+      .max(MAX_SOURCES_PER_REPORT),
     bans: z
       .array(
         z.object({
           fingerprint: fingerprintSchema,
           reason: z.enum(["wrong-bytes", "false-have", "protocol", "flood"]),
+          piece: piecesSchema.optional(),
         }),
       )
       .max(MAX_BANS_PER_REPORT),

@@ -2,6 +2,7 @@ export {
   fingerprintSchema,
   MAX_SWARM_BODY_BYTES,
   type SwarmBan,
+  type SwarmSource,
   type SwarmJoin,
   type SwarmJoinAnswer,
   swarmJoinAnswerSchema,

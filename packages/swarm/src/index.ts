@@ -53,6 +53,7 @@ export type {
   ReportAnswer,
   ReportNews,
   ReportRequest,
+  SourceReport,
   TrackerClient,
   UnknownPeer,
 } from "./node/tracker-client.ts";

@@ -5,7 +5,16 @@ import { type TrackedPeer, type TrackerEvent, TrackerService } from "./tracker-s
 
 const SWARM = "5".repeat(64);
 const NOTHING = { heldPieces: 0, isComplete: false };
-const REPORT: ReportRequest = { ...NOTHING, neighbours: 0, sentBytes: 0, receivedBytes: 0, bans: [] };
+const REPORT: ReportRequest = {
+  ...NOTHING,
+  neighbours: 0,
+  sentBytes: 0,
+  receivedBytes: 0,
+  uploads: 0,
+  uploadSlots: 3,
+  sources: [],
+  bans: [],
+};
 
 function nameOf(index: number): string {
   return index.toString(16).padStart(64, "0");

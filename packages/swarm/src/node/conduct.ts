@@ -35,13 +35,14 @@ export class Conduct {
     return this.#records.get(fingerprint)?.failures ?? 0;
   }
 
-  judge(fingerprint: string, deed: Deed): Verdict {
+  /** `piece`: which one the wrong bytes were of. */
+  judge(fingerprint: string, deed: Deed, piece?: number): Verdict {
     const record = this.#records.get(fingerprint) ?? { falseHaves: 0, outOfTurn: 0, failures: 0 };
     this.#records.set(fingerprint, record);
     switch (deed) {
       case "wrong-bytes":
       case "flood":
-        return this.#ban(fingerprint, deed);
+        return this.#ban(fingerprint, deed, piece);
       case "malformed":
         return this.#ban(fingerprint, "protocol");
       case "false-have":
@@ -68,10 +69,10 @@ export class Conduct {
     this.#unreported.unshift(...bans);
   }
 
-  #ban(fingerprint: string, reason: BanReason): Verdict {
+  #ban(fingerprint: string, reason: BanReason, piece?: number): Verdict {
     if (!this.#banned.has(fingerprint)) {
       this.#banned.set(fingerprint, reason);
-      this.#unreported.push({ fingerprint, reason });
+      this.#unreported.push({ fingerprint, reason, ...(piece === undefined ? {} : { piece }) });
     }
     return { kind: "ban", reason };
   }

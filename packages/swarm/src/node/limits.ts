@@ -109,6 +109,12 @@ export const ALONE_MS = 10_000;
 /** Bans that one report tells of. */
 export const MAX_BANS_PER_REPORT = 64;
 
+/** Sources that one report tells of: as many as the tracker chooses, and some. */
+export const MAX_SOURCES_PER_REPORT = 48;
+
+/** Each neighbour is asked for a sign of life this often, in milliseconds, whatever it says meanwhile: how long it takes is its latency. */
+export const LATENCY_EVERY_MS = 10_000;
+
 /** How often a node looks at what time has brought, in milliseconds. */
 export const TICK_MS = 250;
 

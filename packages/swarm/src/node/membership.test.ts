@@ -11,6 +11,9 @@ const REPORT: ReportRequest = {
   neighbours: 1,
   sentBytes: 0,
   receivedBytes: 0,
+  uploads: 0,
+  uploadSlots: 3,
+  sources: [],
   bans: [],
 };
 

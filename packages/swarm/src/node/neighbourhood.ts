@@ -8,6 +8,7 @@ import { Fetches } from "./fetches.ts";
 import { ByeReason, type Hello, type Message } from "./frames.ts";
 import {
   DEAD_AFTER_MS,
+  LATENCY_EVERY_MS,
   MAX_DECLINE_MS,
   MIN_DECLINE_MS,
   PARKED_OFFER_MS,
@@ -19,6 +20,7 @@ import type { Link, LinkEnd } from "./link-socket.ts";
 import { Neighbour } from "./neighbour.ts";
 import { News } from "./news.ts";
 import type { SwarmNodeOptions } from "./node-options.ts";
+import { Sources } from "./sources.ts";
 import { Traffic } from "./traffic.ts";
 
 /** What a neighbourhood needs. */
@@ -44,6 +46,7 @@ export interface NeighbourhoodOptions extends Pick<
 export class Neighbourhood {
   readonly conduct: Conduct = new Conduct();
   readonly traffic: Traffic;
+  readonly sources: Sources = new Sources();
   readonly fetches: Fetches;
   readonly peer: Peer;
   sentBytes = 0;
@@ -53,7 +56,7 @@ export class Neighbourhood {
   readonly #neighbours = new Map<number, Neighbour>();
   readonly #byFingerprint = new Map<string, Neighbour>();
   readonly #news: News;
-  readonly #uploadSlots: number;
+  readonly uploadSlots: number;
   /** Offers that were not answered yet, and what takes back their answer for want of room. */
   readonly #parked: { readonly id: number; readonly suggestion: number | undefined }[] = [];
   #unparkAt: () => void = () => undefined;
@@ -66,7 +69,7 @@ export class Neighbourhood {
     this.#options = options;
     this.#tickedAt = clock.now();
     // As `Peer` counts them.
-    this.#uploadSlots = uploadSlots + (held.isFull ? SEED_EXTRA_SLOTS : 0);
+    this.uploadSlots = uploadSlots + (held.isFull ? SEED_EXTRA_SLOTS : 0);
     this.#news = new News({
       clock,
       held,
@@ -75,8 +78,9 @@ export class Neighbourhood {
     });
     this.traffic = new Traffic(() => clock.now());
     this.fetches = new Fetches(image, pieceMap, this.traffic, {
-      onFetched: (neighbour, piece, { ms }) => {
+      onFetched: (neighbour, piece, { ms, wireBytes }) => {
         this.traffic.tookMs(ms);
+        this.sources.brought(neighbour.fingerprint, wireBytes, ms);
         this.#judge(neighbour.fingerprint, "success", "");
         this.#hold(neighbour.id, piece);
         this.#unpark(1);
@@ -102,6 +106,11 @@ export class Neighbourhood {
 
   get size(): number {
     return this.#neighbours.size;
+  }
+
+  /** Uploads offered or under way. */
+  get uploads(): number {
+    return this.#neighbours.values().reduce((sum, { slotsInUse }) => sum + slotsInUse, 0);
   }
 
   /** The neighbour with this key. */
@@ -163,10 +172,11 @@ export class Neighbourhood {
     for (const neighbour of this.#neighbours.values()) {
       const silentMs = now - neighbour.link.heardAt;
       if (silentMs > DEAD_AFTER_MS && !wasAway) {
+        this.sources.failed(neighbour.fingerprint);
         this.remove(neighbour, `nothing heard for ${silentMs} ms`);
         continue;
       }
-      if (silentMs > PING_AFTER_MS && now - neighbour.pingedAt > PING_AFTER_MS) {
+      if (now - neighbour.pingedAt > (silentMs > PING_AFTER_MS ? PING_AFTER_MS : LATENCY_EVERY_MS)) {
         neighbour.pingedAt = now;
         neighbour.say({ type: "ping" });
       }
@@ -215,7 +225,7 @@ export class Neighbourhood {
       case "ping":
         return neighbour.say({ type: "pong" });
       case "pong":
-        return;
+        return this.sources.answered(neighbour.fingerprint, this.#options.clock.now() - neighbour.pingedAt);
       case "hello":
         return this.#judge(neighbour.fingerprint, "out-of-turn", "a second hello");
     }
@@ -264,7 +274,7 @@ export class Neighbourhood {
       .toArray();
     let inUse = candidates.reduce((sum, { slotsInUse }) => sum + slotsInUse, 0);
     for (const neighbour of candidates) {
-      if (inUse >= this.#uploadSlots) return;
+      if (inUse >= this.uploadSlots) return;
       const before = neighbour.slotsInUse;
       if (!neighbour.uncountUpload()) continue;
       this.peer.uploaded(neighbour.id);
@@ -343,7 +353,8 @@ export class Neighbourhood {
     // What came before it failed may have been all that was missing.
     if (this.fetches.missingOf(piece).length === 0) this.#hold(id, piece);
     else this.peer.failed(id, piece);
-    if (code === "wrong-bytes") return this.#judge(fingerprint, "wrong-bytes", why);
+    if (code === "wrong-bytes") return this.#judge(fingerprint, "wrong-bytes", why, piece);
+    this.sources.failed(fingerprint);
     if (code === "refused" && error.status === 404) this.#judge(fingerprint, "false-have", why);
     const { clock } = this.#options;
     const declineMs = Math.min(MAX_DECLINE_MS, MIN_DECLINE_MS * 2 ** this.conduct.failuresOf(fingerprint));
@@ -353,11 +364,12 @@ export class Neighbourhood {
 
   #linkEnded(neighbour: Neighbour, why: LinkEnd, details: string): void {
     if (why === "malformed" || why === "flood") this.#judge(neighbour.fingerprint, why, details);
+    else this.sources.failed(neighbour.fingerprint);
     this.remove(neighbour, `${why}: ${details}`);
   }
 
-  #judge(fingerprint: string, deed: Deed, why: string): void {
-    const verdict = this.conduct.judge(fingerprint, deed);
+  #judge(fingerprint: string, deed: Deed, why: string, piece?: number): void {
+    const verdict = this.conduct.judge(fingerprint, deed, piece);
     if (verdict.kind === "none") return;
     const neighbour = this.#byFingerprint.get(fingerprint);
     const { engine, onEvent } = this.#options;

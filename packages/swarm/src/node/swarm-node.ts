@@ -5,7 +5,7 @@ import { PieceSet } from "../piece-set.ts";
 import { clientContext } from "../transfer/tls-context-socket.ts";
 import { ControlDoor, dialControl } from "./control-socket.ts";
 import type { Hello } from "./frames.ts";
-import { MAX_BANS_PER_REPORT, MAX_HELLO_HOSTS, TICK_MS } from "./limits.ts";
+import { MAX_BANS_PER_REPORT, MAX_HELLO_HOSTS, MAX_SOURCES_PER_REPORT, TICK_MS } from "./limits.ts";
 import { Membership } from "./membership.ts";
 import { Mesh } from "./mesh.ts";
 import { Neighbourhood } from "./neighbourhood.ts";
@@ -217,6 +217,9 @@ export class SwarmNode implements AsyncDisposable {
         neighbours: this.#neighbourhood.size,
         sentBytes: this.#neighbourhood.sentBytes,
         receivedBytes: this.#neighbourhood.traffic.total,
+        uploads: this.#neighbourhood.uploads,
+        uploadSlots: this.#neighbourhood.uploadSlots,
+        sources: this.#neighbourhood.sources.take(MAX_SOURCES_PER_REPORT),
         bans: conduct.takeUnreported(MAX_BANS_PER_REPORT),
       }),
       onUnreported: ({ bans }) => conduct.putBack(bans),

@@ -55,6 +55,20 @@ export type BanReason = "wrong-bytes" | "false-have" | "protocol" | "flood";
 export interface BanReport {
   readonly fingerprint: string;
   readonly reason: BanReason;
+  /** With `wrong-bytes`: the piece that was not what it should be. */
+  readonly piece?: number | undefined;
+}
+
+/** What a neighbour was worth as a source since the report before. */
+export interface SourceReport {
+  readonly fingerprint: string;
+  /** Bytes of chunk streams that came, and the milliseconds of the requests that brought them, added up. */
+  readonly bytes: number;
+  readonly ms: number;
+  /** Milliseconds until it answers; absent where that was not measured. */
+  readonly latencyMs?: number | undefined;
+  /** Requests that it let stand or refused, and connections that it let break without a word. */
+  readonly failures: number;
 }
 
 /** What a peer tells the tracker from time to time; it is also the sign that it lives. */
@@ -66,6 +80,11 @@ export interface ReportRequest {
   /** Bytes on the wire to and from other peers since it joined. */
   readonly sentBytes: number;
   readonly receivedBytes: number;
+  /** Uploads offered or under way, and how many there may be. */
+  readonly uploads: number;
+  readonly uploadSlots: number;
+  /** Those that something came from, or should have. */
+  readonly sources: readonly SourceReport[];
   /** Those banned since the report before. */
   readonly bans: readonly BanReport[];
 }
