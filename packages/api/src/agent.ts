@@ -86,6 +86,8 @@ export interface HeartbeatRequest {
   readonly progress?: TaskProgress | undefined;
   /** Only where it changed. */
   readonly inventory?: AgentInventory | undefined;
+  /** Whoever installed it allows that the server restarts the machine for a job. The agent's own system need not say so. */
+  readonly mayRestart?: boolean | undefined;
 }
 
 /** Answer of `POST /agent/v1/heartbeat`. */
@@ -97,6 +99,8 @@ export interface HeartbeatAnswer {
   readonly task?: AgentTask | undefined;
   /** The task to stop: everything that is verified stays, nothing more is written. It is given again when it is to go on. */
   readonly stop?: { readonly taskId: string; readonly reason: "paused" | "cancelled" | "lost" } | undefined;
+  /** The machine's own system is to restart, and the machine to start from the network: a job needs it. Told until the agent has said `leaving`. */
+  readonly restart?: { readonly jobId: string; readonly reason: string } | undefined;
   /** What stands on the machine's screen while it waits: its task's state and reason. */
   readonly notice?: string | undefined;
 }
@@ -178,6 +182,7 @@ export const heartbeatRequestSchema: z.ZodType<HeartbeatRequest> = z
     taskId: taskIdSchema.optional(),
     progress: taskProgressSchema.optional(),
     inventory: agentInventorySchema.optional(),
+    mayRestart: z.boolean().optional(),
   })
   .meta({ id: "HeartbeatRequest" });
 
@@ -192,6 +197,7 @@ export const heartbeatAnswerSchema: z.ZodType<HeartbeatAnswer> = z
     intervalSeconds: z.int().min(1).max(3600),
     task: agentTaskSchema.optional(),
     stop: stopSchema,
+    restart: z.object({ jobId: z.string(), reason: z.string() }).optional(),
     notice: z.string().optional(),
   })
   .meta({ id: "HeartbeatAnswer" });

@@ -13,6 +13,8 @@ export const EVENT_KINDS = [
   "machine.created",
   "machine.changed",
   "machine.removed",
+  "machine.woken",
+  "machine.restarted",
   "machine.booting",
   "machine.running",
   "machine.up",

@@ -63,6 +63,13 @@ interface JobBase {
   readonly stopIfFailed?: number | undefined;
   /** Default `reboot`. */
   readonly after?: AfterTask | undefined;
+  /** Switch on machines of which nothing is heard when their turn comes (Wake-on-LAN). Default true. */
+  readonly wake?: boolean | undefined;
+  /**
+   * Restart machines whose own system runs with an agent, when their turn comes. Default: true for `deploy` and `wipe`, which end
+   * that system anyway; false for `capture` and `verify`, which are then done beside it.
+   */
+  readonly restart?: boolean | undefined;
   readonly comment?: string | undefined;
 }
 
@@ -196,6 +203,8 @@ const base = {
   waves: wavesSchema.optional(),
   stopIfFailed: z.number().min(0).max(100).optional(),
   after: z.enum(AFTER_TASK).optional(),
+  wake: z.boolean().optional(),
+  restart: z.boolean().optional(),
   comment: z.string().max(MAX_TEXT_LENGTH).optional(),
 };
 

@@ -18,6 +18,7 @@ import { Inventory } from "./inventory.ts";
 import { localMinuteOfDay } from "./jobs/change-window.ts";
 import { JobDesk } from "./jobs/job-desk.ts";
 import { DEFAULT_SLOTS, Jobs, type JobsDeps } from "./jobs/jobs.ts";
+import type { Wake } from "./jobs/machine-starts.ts";
 import type { SlotLimits } from "./jobs/schedule.ts";
 import { TaskDesk } from "./jobs/task-desk.ts";
 import { LiveHub } from "./live-hub.ts";
@@ -54,6 +55,8 @@ export interface ControlDeps<Device extends OpenDisk> {
   readonly slots?: Partial<SlotLimits> | undefined;
   /** Minutes since midnight where the server stands, for change windows. Default: the process's time zone. */
   readonly minuteOfDay?: ((nowMs: number) => number) | undefined;
+  /** Switches a machine on; absent where there is no network to do that by. */
+  readonly wake?: Wake | undefined;
   /** Asked for each status. */
   readonly facts: () => Promise<ServerFacts>;
   /** Told of failures that no caller waits for. */
@@ -332,6 +335,7 @@ async function assemble<Device extends OpenDisk>(
     hub,
     slots: { ...DEFAULT_SLOTS, ...deps.slots },
     minuteOfDay: deps.minuteOfDay ?? localMinuteOfDay,
+    wake: deps.wake,
     onError,
   };
   const jobs = await Jobs.open(jobsDeps);

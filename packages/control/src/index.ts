@@ -17,6 +17,7 @@ export type { RefusedLogin } from "./login-refusals.ts";
 export type { MachineFacts } from "./machine-facts.ts";
 export { createMetricsApp, METRICS_PATH, type MetricsAppDeps } from "./metrics-app.ts";
 export type { GuardOptions } from "./request-guard.ts";
+export type { Wake, WakeCall } from "./jobs/machine-starts.ts";
 export type { SlotLimits } from "./jobs/schedule.ts";
 export type { SessionHandle } from "./session-registry.ts";
 export { bucketEndUs, estimateSumUs, type LatencyBuckets } from "./latency-buckets.ts";

@@ -64,6 +64,9 @@ export const JOB_LOG_ROWS_BETWEEN_PRUNES: number = 10_000;
 /** Jobs that are not over: each costs a look at all its tasks every second. */
 export const MAX_OPEN_JOBS: number = 200;
 
+/** Machines that are switched on within a second: a thousand that start at once are a load for fuses, and for DHCP. */
+export const MAX_WAKES_PER_SECOND: number = 25;
+
 /** Agents that the server knows, those that wait included. */
 export const MAX_AGENTS: number = 40_000;
 

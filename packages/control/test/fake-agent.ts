@@ -1,5 +1,6 @@
 import {
   type AgentInventory,
+  type AgentSystem,
   type AgentTask,
   encodeSparse,
   type EnrolAnswer,
@@ -28,13 +29,13 @@ export class FakeAgent {
   readonly inventory: AgentInventory;
 
   /** @param number tells its machine from others; agents with the same one say that they are the same machine. */
-  constructor(harness: Harness, number: number, key: number = number) {
+  constructor(harness: Harness, number: number, key: number = number, system: AgentSystem = "ram") {
     this.#harness = harness;
     this.fingerprint = key.toString(16).padStart(64, "0");
     this.address = `10.0.0.${50 + key}`;
     const digits = number.toString(16).padStart(2, "0");
     this.inventory = {
-      system: "ram",
+      system,
       agentVersion: "0.1.0",
       nics: [{ name: "eth0", mac: `52:54:00:00:00:${digits}`, address: this.address }],
       disks: [],

@@ -37,6 +37,7 @@ import {
   type SlotLimits,
   type SwarmDoor,
   type SwarmMember,
+  type Wake,
 } from "../src/index.ts";
 
 /** 2026-11-22T08:00:00Z. */
@@ -192,6 +193,7 @@ export interface Harness {
 export type HarnessParts = Partial<Pick<Harness, "db" | "clock" | "keeper">> & {
   readonly library?: ImageLibrary;
   readonly slots?: Partial<SlotLimits>;
+  readonly wake?: Wake;
 };
 
 /** Opens a control plane. Close it with `close`. */
@@ -220,6 +222,7 @@ export async function openHarness(parts: HarnessParts = {}): Promise<Harness> {
       agents: { url: "https://10.0.0.1:8472", pin: "9".repeat(64) },
     },
     slots: parts.slots,
+    wake: parts.wake,
     minuteOfDay: () => 12 * 60,
     facts: () =>
       Promise.resolve({

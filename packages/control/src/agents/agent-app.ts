@@ -88,7 +88,8 @@ export function createAgentApp<Device extends OpenDisk>(control: Control<Device>
   app.post("/heartbeat", async (context) => context.json(await heartbeat(control, context)));
   app.post("/tasks/:id/report", async (context) => {
     const report = await bodyOf(context, taskReportSchema);
-    return context.json(await control.tasks.report(machineOf(context), context.req.param("id"), report));
+    const presence = control.agents.presenceOf(context.get("agent"));
+    return context.json(await control.tasks.report(machineOf(context), presence, context.req.param("id"), report));
   });
   app.get("/images/:reference", async (context) =>
     context.json(await control.agentImages.get(context.req.param("reference"))),
@@ -142,7 +143,7 @@ async function heartbeat<Device extends OpenDisk>(
   const serverTime = timeText(control.clock.now());
   if (said.state === "leaving") control.agents.left(agent);
   if (agent.machine === undefined) return { serverTime, intervalSeconds: HEARTBEAT_SECONDS };
-  const instruction = await control.tasks.heartbeat(agent.machine, said, control.agents.canBegin(agent));
+  const instruction = await control.tasks.heartbeat(agent.machine, said, control.agents.presenceOf(agent));
   const waits = said.state === "idle" && instruction.task === undefined;
   const isShort = waits && control.jobs.presentCount < fewAgents;
   return { serverTime, intervalSeconds: isShort ? shortIntervalSeconds : HEARTBEAT_SECONDS, ...instruction };

@@ -1,4 +1,4 @@
-import { AGENT_LOST_SECONDS, type Agent, type AgentInventory, type AgentState } from "@ingot/api";
+import { AGENT_LOST_SECONDS, type Agent, type AgentInventory, type AgentState, type AgentSystem } from "@ingot/api";
 import { type Clock, timeText } from "../clock.ts";
 import { ControlError } from "../errors.ts";
 import { readMachines } from "../machine-store.ts";
@@ -121,9 +121,9 @@ export class AgentRoster {
     return entry.record;
   }
 
-  /** Whether the agent runs where a machine's disk can be written. */
-  canBegin(agent: AgentRecord): boolean {
-    return this.#byFingerprint.get(agent.fingerprint)?.inMemory === true;
+  /** Where the agent runs: in memory, where the machine's disk can be written, or in the machine's own system. */
+  presenceOf(agent: AgentRecord): AgentSystem {
+    return this.#byFingerprint.get(agent.fingerprint)?.inMemory === true ? "ram" : "installed";
   }
 
   /** An agent says that it goes: whoever comes next for its machine is no clash. */

@@ -10,7 +10,9 @@ import {
   updateTask,
 } from "./job-store.ts";
 import { summarize } from "./job-view.ts";
+import type { StartAttempt } from "./machine-starts.ts";
 import { isClosed, isOver, needsSlot, type ScheduledJob, type ScheduledTask } from "./schedule.ts";
+import { type StartRules, startRulesOf } from "./start-rules.ts";
 
 /** A task of a job that is not over. */
 export class OpenTask {
@@ -30,6 +32,12 @@ export class OpenTask {
   slowSinceMs: number | undefined;
   /** Somebody was told that it is slow, in this attempt. */
   toldSlow = false;
+  /** It is done beside the machine's own system. */
+  isBeside = false;
+  /** What was done to get its machine to start the agent, since it last had a slot. */
+  start: StartAttempt | undefined;
+  /** Why its machine has not started the agent yet. */
+  bootNote: string | undefined;
 
   constructor(job: OpenJob, record: TaskRecord) {
     this.job = job;
@@ -49,9 +57,11 @@ export class OpenJob {
   tasks: readonly OpenTask[] = [];
   /** Somebody was told that many of its tasks failed. */
   toldErrors = false;
+  readonly rules: StartRules;
 
   constructor(record: JobRecord) {
     this.record = record;
+    this.rules = startRulesOf(record.spec);
   }
 
   /** Counts and sums as of now. */
@@ -118,6 +128,11 @@ export class JobBook {
     return this.#claims.get(machine);
   }
 
+  /** The tasks that have a machine, each its own. */
+  claimed(): Iterable<OpenTask> {
+    return this.#claims.values();
+  }
+
   /** The tasks of a machine that are not over. */
   tasksOf(machine: string): readonly OpenTask[] {
     return [...this.#tasks.values()].filter((task) => task.record.machine === machine && !isOver(task.record.state));
@@ -140,8 +155,9 @@ export class JobBook {
         startAtMs: spec.at === undefined ? undefined : Date.parse(spec.at),
         window: spec.window,
         stopIfFailed: spec.stopIfFailed,
+        runsInstalled: job.rules.runsInstalled,
       });
-      for (const { record, claims, leaseUntilMs } of job.tasks) {
+      for (const { record, claims, leaseUntilMs, bootNote } of job.tasks) {
         const { machine, wave, begun } = record;
         const { id: taskId, state: taskState, reason: taskReason } = record;
         tasks.push({
@@ -154,6 +170,7 @@ export class JobBook {
           begun,
           claims,
           leaseUntilMs,
+          bootNote,
         });
       }
     }
@@ -181,6 +198,10 @@ export class JobBook {
       task.progress = record.progress;
       task.isUnsaved = false;
       task.leaseUntilMs = leaseUntilMs;
+      if (needsSlot(record.state) || isOver(record.state)) {
+        task.start = undefined;
+        task.bootNote = undefined;
+      }
       this.#setClaim(task, claims);
     }
     const over: JobRecord[] = [];

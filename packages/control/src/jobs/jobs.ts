@@ -12,7 +12,16 @@ import { jobEvent, taskEvent } from "./job-events.ts";
 import { JobLog, LOG_EVERY_MS } from "./job-log.ts";
 import { type JobRecord, readJob, listTasks, type TaskRecord } from "./job-store.ts";
 import { jobView, taskView } from "./job-view.ts";
-import { type Decision, isOver, needsSlot, schedule, type SlotLimits, type TaskDecision } from "./schedule.ts";
+import { MachineStarts, type Wake } from "./machine-starts.ts";
+import {
+  type Decision,
+  isOver,
+  needsSlot,
+  type Presence,
+  schedule,
+  type SlotLimits,
+  type TaskDecision,
+} from "./schedule.ts";
 import { PLAN_OF_KIND } from "./task-render.ts";
 import { TaskWatch } from "./task-watch.ts";
 
@@ -35,6 +44,8 @@ export interface JobsDeps {
   readonly events: EventLog;
   readonly hub: LiveHub;
   readonly slots: SlotLimits;
+  /** Absent: machines are not switched on. */
+  readonly wake: Wake | undefined;
   /** Minutes since midnight in the server's local time. */
   readonly minuteOfDay: (nowMs: number) => number;
   readonly onError: (error: unknown) => void;
@@ -43,16 +54,19 @@ export interface JobsDeps {
 /** Jobs that are not over: what each machine does for them, and when. */
 export class Jobs {
   readonly log: JobLog;
+  /** Switches machines on and restarts them. */
+  readonly starts: MachineStarts;
   readonly #deps: JobsDeps;
   readonly #book: JobBook;
   readonly #watch: TaskWatch;
   /** Everything that changes a state takes turns. */
   readonly #mutex = new KeyedMutex();
-  /** When the agent of each machine was heard that can begin a task. */
-  readonly #heardMs = new Map<string, number>();
+  /** When the agent of each machine was heard, and where it runs. */
+  readonly #heard = new Map<string, { readonly atMs: number; readonly presence: Presence }>();
   readonly #dirty = new Set<OpenJob>();
   #pass: Promise<void> | undefined;
   #saving: Promise<void> = Promise.resolve();
+  #waking: Promise<void> = Promise.resolve();
   #cancelTimer: () => void = () => undefined;
   #ticks = 0;
 
@@ -60,6 +74,7 @@ export class Jobs {
     this.#deps = deps;
     this.log = new JobLog(deps.db);
     this.#book = new JobBook(deps.db);
+    this.starts = new MachineStarts(deps);
     this.#watch = new TaskWatch({ clock: deps.clock, events: deps.events, onError: deps.onError });
   }
 
@@ -87,6 +102,7 @@ export class Jobs {
 
   /** Resolves when nothing is under way. */
   async idle(): Promise<void> {
+    await this.#waking;
     await this.#pass;
     await this.#saving;
     await this.#mutex.run("jobs", () => Promise.resolve());
@@ -96,6 +112,7 @@ export class Jobs {
   tick(): void {
     this.#ticks += 1;
     if (this.#book.jobs.length > 0) this.reschedule().catch(this.#deps.onError);
+    this.#waking = this.#waking.then(() => this.#wake()).catch(this.#deps.onError);
     if (this.#ticks % 2 === 0) this.#saving = this.#saving.then(() => this.#save()).catch(this.#deps.onError);
   }
 
@@ -119,9 +136,9 @@ export class Jobs {
     return this.#book.jobs;
   }
 
-  /** Machines whose agent was heard lately and can begin a task. */
+  /** Machines whose agent was heard lately. */
   get presentCount(): number {
-    return this.#heardMs.size;
+    return this.#heard.size;
   }
 
   /** Takes a new job in; what is stored of it is stored. */
@@ -192,14 +209,14 @@ export class Jobs {
     return this.#book.tasksOf(machine);
   }
 
-  /** The agent of a machine was heard, and can begin a task. */
-  hear(machine: string): void {
-    this.#heardMs.set(machine, this.#deps.clock.now());
+  /** The agent of a machine was heard. */
+  hear(machine: string, presence: Presence): void {
+    this.#heard.set(machine, { atMs: this.#deps.clock.now(), presence });
   }
 
   /** The agent of a machine is gone. */
   forget(machine: string): void {
-    this.#heardMs.delete(machine);
+    this.#heard.delete(machine);
   }
 
   /** Makes changes of tasks durable and tells of them. Only within a turn; `reschedule` afterwards lets others begin. */
@@ -221,14 +238,20 @@ export class Jobs {
     this.#watch.moved(task);
   }
 
+  /** Switches machines on, and says so in their tasks. */
+  async #wake(): Promise<void> {
+    const woken = await this.starts.tick(this.#book.claimed(), (machine) => this.#heard.has(machine));
+    if (woken > 0) await this.reschedule();
+  }
+
   async #schedule(): Promise<void> {
     // What one look ends may let something else begin; each task changes a few times at most.
     for (let looks = 0; looks < 5; looks += 1) {
       const nowMs = this.#deps.clock.now();
-      const present = new Set<string>();
-      for (const [machine, heardMs] of this.#heardMs) {
-        if (nowMs - heardMs < leaseMs) present.add(machine);
-        else this.#heardMs.delete(machine);
+      const present = new Map<string, Presence>();
+      for (const [machine, { atMs, presence }] of this.#heard) {
+        if (nowMs - atMs < leaseMs) present.set(machine, presence);
+        else this.#heard.delete(machine);
       }
       const decisions = schedule({
         nowMs,

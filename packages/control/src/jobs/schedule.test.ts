@@ -6,6 +6,7 @@ import {
   isOver,
   needsSlot,
   poolOf,
+  type Presence,
   schedule,
   type ScheduledJob,
   type ScheduledTask,
@@ -22,7 +23,10 @@ class World {
   minuteOfDay = 600;
   readonly jobs: Job[] = [];
   readonly tasks: Task[] = [];
+  /** Machines that run the agent's system. */
   readonly present: Set<string> = new Set();
+  /** Machines that run an agent in their own system. */
+  readonly installed: Set<string> = new Set();
   slots: SlotLimits = { swarm: 3, unicast: 2, capture: 1 };
 
   addJob(machines: readonly string[], changes: Partial<Job> = {}, waveOf: (index: number) => number = () => 0): Job {
@@ -34,6 +38,7 @@ class World {
       reason: "made",
       priority: 50,
       order: this.jobs.length,
+      runsInstalled: false,
       ...changes,
     };
     this.jobs.push(job);
@@ -71,7 +76,11 @@ class World {
   }
 
   input(): ScheduleInput {
-    const { nowMs, minuteOfDay, jobs, tasks, present, slots } = this;
+    const { nowMs, minuteOfDay, jobs, tasks, slots } = this;
+    const present = new Map<string, Presence>([
+      ...[...this.installed].map((machine) => [machine, "installed"] as const),
+      ...[...this.present].map((machine) => [machine, "ram"] as const),
+    ]);
     return { nowMs, minuteOfDay, jobs, tasks, present, slots };
   }
 
@@ -323,3 +332,20 @@ function check(world: World, over: ReadonlyMap<string, TaskState>): void {
     expect(new Set(claims).size).toBe(claims.length);
   }
 }
+
+test("what only reads begins beside a machine's own system, everything else waits for the agent's", () => {
+  const world = new World();
+  world.addJob(["m1"], { kind: "verify", runsInstalled: true });
+  world.addJob(["m2"]);
+  world.installed.add("m1").add("m2");
+  world.run();
+  expect(world.task("1-m1")).toMatchObject({ state: "preparing" });
+  expect(world.task("2-m2")).toMatchObject({ state: "booting", claims: true });
+  expect(world.task("2-m2").reason).toContain("own system is running");
+  world.task("2-m2").bootNote = "it was asked to restart";
+  world.run();
+  expect(world.task("2-m2").reason).toBe("it was asked to restart");
+  world.present.add("m2");
+  world.run();
+  expect(world.task("2-m2").state).toBe("preparing");
+});

@@ -1,4 +1,4 @@
-import type { ChangeWindow, DeployMethod, JobKind, JobState, TaskState } from "@ingot/api";
+import type { AgentSystem, ChangeWindow, DeployMethod, JobKind, JobState, TaskState } from "@ingot/api";
 import { isWindowOpen } from "./change-window.ts";
 
 /** Tasks of one pool share its slots. */
@@ -6,6 +6,9 @@ export type SlotPool = "swarm" | "unicast" | "capture";
 
 /** How many tasks of each pool may be under way at once. */
 export type SlotLimits = Readonly<Record<SlotPool, number>>;
+
+/** Where a machine's agent runs that was heard lately. */
+export type Presence = AgentSystem;
 
 /** What the scheduler needs to know of a job that is not over. */
 export interface ScheduledJob {
@@ -20,6 +23,8 @@ export interface ScheduledJob {
   readonly startAtMs?: number | undefined;
   readonly window?: ChangeWindow | undefined;
   readonly stopIfFailed?: number | undefined;
+  /** Its tasks can be done while the machine's own system runs. */
+  readonly runsInstalled: boolean;
 }
 
 /** What the scheduler needs to know of a task. */
@@ -36,6 +41,8 @@ export interface ScheduledTask {
   readonly claims: boolean;
   /** Until when it has its slot; only, and always, in the states that need one. */
   readonly leaseUntilMs?: number | undefined;
+  /** Why its machine has not started the agent yet, where something is known of that. */
+  readonly bootNote?: string | undefined;
 }
 
 /** The state of everything at one moment. */
@@ -46,8 +53,8 @@ export interface ScheduleInput {
   readonly jobs: readonly ScheduledJob[];
   /** Every task of these jobs, in the order in which they are to begin. */
   readonly tasks: readonly ScheduledTask[];
-  /** Machines whose agent can begin a task now. */
-  readonly present: ReadonlySet<string>;
+  /** Machines whose agent was heard lately. */
+  readonly present: ReadonlyMap<string, Presence>;
   readonly slots: SlotLimits;
 }
 
@@ -99,6 +106,12 @@ export function poolOf(job: Pick<ScheduledJob, "kind" | "method">): SlotPool {
 
 /** Why a task waits whose machine was lost. */
 const lostReason = "nothing was heard from its machine for half a minute; it goes on when the machine is back";
+
+/** Why a task waits whose machine has not started the agent from the network. */
+const bootReasons = {
+  off: "it begins when its machine starts from the network",
+  installed: "its machine's own system is running; it begins when the machine starts from the network",
+} as const;
 
 /**
  * What is to change now. Pure, and idempotent: with its decisions applied it decides nothing more at the same moment.
@@ -214,11 +227,12 @@ class Scheduling {
     const owner = this.#machines.get(task.machine);
     if (owner !== undefined) return put("waiting", `job ${owner} has its machine`, false, isLost ? { lost: true } : {});
     this.#machines.set(task.machine, job.id);
-    if (!this.#input.present.has(task.machine)) {
+    const presence = this.#input.present.get(task.machine);
+    if (presence !== "ram" && !(presence === "installed" && job.runsInstalled)) {
       // What was lost says so until it is back.
       if (isLost) return put("waiting", lostReason, true, { lost: true });
-      if (task.begun && task.reason === lostReason) return put("waiting", lostReason, true);
-      return put("booting", "it begins when its machine starts from the network", true);
+      if (task.begun && task.reason === lostReason && presence === undefined) return put("waiting", lostReason, true);
+      return put("booting", task.bootNote ?? bootReasons[presence ?? "off"], true);
     }
     const pool = poolOf(job);
     const limit = this.#input.slots[pool];

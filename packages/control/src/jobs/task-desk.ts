@@ -14,13 +14,13 @@ import type { OpenTask, TaskChange } from "./job-book.ts";
 import { reasonOf } from "./job-events.ts";
 import { readDeployments, type TaskRecord, writeDeployment } from "./job-store.ts";
 import type { Jobs, JobsDeps } from "./jobs.ts";
-import { isOver, needsSlot } from "./schedule.ts";
+import { isOver, needsSlot, type Presence } from "./schedule.ts";
 import { renderTask } from "./task-render.ts";
 
 const leaseMs = AGENT_LOST_SECONDS * 1000;
 
 /** What a machine's agent is told. */
-export type Instruction = Pick<HeartbeatAnswer, "task" | "stop" | "notice">;
+export type Instruction = Pick<HeartbeatAnswer, "task" | "stop" | "notice" | "restart">;
 
 /** What agents do with tasks: get them, report on them, end them. */
 export class TaskDesk {
@@ -33,16 +33,24 @@ export class TaskDesk {
   }
 
   /**
-   * A machine's agent says that it is there. `canBegin`: it runs where a disk can be written.
-   * Answers what it is to do; the slot of a task that it works on is renewed.
+   * A machine's agent says that it is there. Answers what it is to do; the slot of a task that it works on is renewed.
    */
-  async heartbeat(machine: string, said: HeartbeatRequest, canBegin: boolean): Promise<Instruction> {
+  async heartbeat(machine: string, said: HeartbeatRequest, presence: Presence): Promise<Instruction> {
     const nowMs = this.#deps.clock.now();
     if (said.state === "leaving") return this.#leave(machine);
-    if (canBegin) this.#jobs.hear(machine);
+    this.#jobs.hear(machine, presence);
     const claim = this.#jobs.claimOf(machine);
-    if (claim !== undefined && !needsSlot(claim.record.state) && canBegin) await this.#jobs.reschedule();
+    // The machine has started its own system in the middle of a task that needs the agent's: it is not at it any more.
+    if (claim !== undefined && !canDo(claim, presence)) claim.leaseUntilMs = nowMs;
+    if (claim !== undefined && (!needsSlot(claim.record.state) || !canDo(claim, presence)))
+      await this.#jobs.reschedule();
     const task = this.#jobs.claimOf(machine);
+    if (task !== undefined && !canDo(task, presence)) {
+      const { bootNote } = task;
+      const restart = this.#jobs.starts.restart(task, said.mayRestart === true);
+      if (task.bootNote !== bootNote) await this.#jobs.reschedule();
+      return { ...this.#withoutSlot(task, said.taskId), restart };
+    }
     if (task === undefined || !needsSlot(task.record.state)) return this.#withoutSlot(task, said.taskId);
     task.leaseUntilMs = nowMs + leaseMs;
     if (said.taskId === task.record.id) {
@@ -50,12 +58,13 @@ export class TaskDesk {
       return {};
     }
     const stop = said.taskId === undefined ? undefined : ({ taskId: said.taskId, reason: "cancelled" } as const);
+    task.isBeside = presence === "installed";
     return { task: await this.#render(task), stop };
   }
 
   /** An agent reports on the task that its machine has. @throws ControlError `notFound` for a task that the machine never had. */
-  async report(machine: string, taskId: string, report: TaskReport): Promise<TaskReportAnswer> {
-    this.#jobs.hear(machine);
+  async report(machine: string, presence: Presence, taskId: string, report: TaskReport): Promise<TaskReportAnswer> {
+    this.#jobs.hear(machine, presence);
     const task = this.#jobs.task(taskId);
     // Most reports change nothing but figures: these need no turn.
     const isSame =
@@ -112,6 +121,7 @@ export class TaskDesk {
   async #leave(machine: string): Promise<Instruction> {
     this.#jobs.forget(machine);
     const task = this.#jobs.claimOf(machine);
+    if (task !== undefined) this.#jobs.starts.left(task);
     if (task === undefined || !needsSlot(task.record.state)) return {};
     task.leaseUntilMs = this.#deps.clock.now();
     await this.#jobs.reschedule();
@@ -137,7 +147,9 @@ export class TaskDesk {
       this.#deps.inventory.record(machine),
       readDeployments(this.#deps.db, [machine]),
     ]);
-    return renderTask(task.job.record, task.record, record, previous.get(machine));
+    const rendered = renderTask(task.job.record, task.record, record, previous.get(machine));
+    // Somebody may be at work there.
+    return task.isBeside ? { ...rendered, after: "stay" } : rendered;
   }
 
   async #report(machine: string, taskId: string, report: TaskReport): Promise<TaskReportAnswer> {
@@ -185,7 +197,7 @@ export class TaskDesk {
     await this.#jobs.put([change], async (trx) => {
       if (next.state !== "done") return;
       if (kind === "deploy" && image !== undefined) await writeDeployment(trx, machine, image, at);
-      if (kind !== "wipe" && (spec.after ?? "reboot") !== "stay") {
+      if (kind !== "wipe" && !task.isBeside && (spec.after ?? "reboot") !== "stay") {
         await trx.updateTable("machines").set({ next_plan: "local" }).where("id", "=", machine).execute();
       }
     });
@@ -201,6 +213,11 @@ export class TaskDesk {
       ...(isOver(next.state) && { finishedAt: at }),
     };
   }
+}
+
+/** Whether a task can be done where the machine's agent runs. */
+function canDo(task: OpenTask, presence: Presence): boolean {
+  return presence === "ram" || task.job.rules.runsInstalled;
 }
 
 /** What an agent hears that reports on a task that is over. */
