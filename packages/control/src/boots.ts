@@ -153,6 +153,7 @@ export class Boots<Device extends OpenDisk> {
       return refusalScript({ mac, reason });
     }
     this.#replayPrelude(record.row.id, request);
+    this.#deps.index.boots.note(record.row.id, mac, this.#deps.clock.now());
     const script = await this.#scriptOf(record, request);
     await this.#deps.inventory.publish(record.row.id);
     return script;

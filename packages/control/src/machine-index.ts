@@ -1,6 +1,7 @@
 import type { BootSettings, MachineQuirks } from "@ingot/api";
 import { swapUuid } from "./identify.ts";
 import type { MachineRecord } from "./machine-store.ts";
+import { RecentBoots } from "./recent-boots.ts";
 
 /** What a DHCP answer needs to know of a machine. */
 export interface IndexedMachine {
@@ -16,6 +17,7 @@ export interface IndexedMachine {
  * 5,000 machines. The database is the truth; every change is repeated here.
  */
 export class MachineIndex {
+  readonly boots: RecentBoots = new RecentBoots();
   readonly #byMac = new Map<string, IndexedMachine>();
   readonly #machines = new Map<string, { readonly macs: readonly string[]; readonly uuid: string | undefined }>();
   /** How many machines say each UUID. */
@@ -41,6 +43,7 @@ export class MachineIndex {
     const address = this.#addressOf.get(id);
     if (address !== undefined && this.#byAddress.get(address) === id) this.#byAddress.delete(address);
     this.#addressOf.delete(id);
+    this.boots.remove(id);
   }
 
   /** The machine was seen with this address; whoever had it before has it no longer. */

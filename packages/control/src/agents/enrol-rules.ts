@@ -12,6 +12,8 @@ export interface EnrolFacts {
   readonly agent: { readonly state: AgentState; readonly isApproved: boolean; readonly sinceMs: number } | undefined;
   /** What its token came to; absent where it showed none. */
   readonly token: TokenUse | undefined;
+  /** Another computer booted as the same machine after this one did, or is in quarantine for being it. */
+  readonly hasRival: boolean;
   /** Another agent that is enrolled for the machine that this one says to be. */
   readonly holder: { readonly heardMs: number; readonly sinceMs: number } | undefined;
 }
@@ -31,7 +33,7 @@ export type EnrolDecision =
  * computers say that they are one machine; whoever was there before stays.
  */
 export function decideEnrolment(facts: EnrolFacts): EnrolDecision {
-  const { nowMs, mode, agent, token, holder } = facts;
+  const { nowMs, mode, agent, token, hasRival, holder } = facts;
   if (agent?.state === "revoked") return { kind: "refuse", reason: "revoked" };
   if (agent?.state === "enrolled") return { kind: "enrol", replaces: false };
   if (agent?.state === "quarantined") return { kind: "quarantine", both: false };
@@ -41,6 +43,8 @@ export function decideEnrolment(facts: EnrolFacts): EnrolDecision {
     }
     if (mode === "approve" && token !== "accepted") return { kind: "wait", reason: "approval" };
   }
+  // Seen before either has begun to write: the other one finds this one in quarantine.
+  if (hasRival) return { kind: "quarantine", both: false };
   if (holder === undefined) return { kind: "enrol", replaces: false };
   const sinceMs = agent?.sinceMs ?? nowMs;
   if (holder.heardMs > sinceMs) return { kind: "quarantine", both: sinceMs - holder.sinceMs < NEWCOMER_MS };

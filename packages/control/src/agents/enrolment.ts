@@ -1,4 +1,5 @@
 import {
+  AGENT_LOST_SECONDS,
   type Agent,
   type AgentInventory,
   type EnrolAnswer,
@@ -70,22 +71,25 @@ export class Enrolment {
           : await this.#deps.tokens.use(request.token, id);
       if (token === "replayed") await this.#tellReplay(entry, from);
       if (token === "accepted") entry.isApproved = true;
+      const nowMs = this.#deps.clock.now();
       const holder = machine === undefined ? undefined : this.#holderOf(machine, from.fingerprint);
+      const rival = machine === undefined ? undefined : this.#rivalOf(machine, from.fingerprint, request.inventory);
       const decision = decideEnrolment({
-        nowMs: this.#deps.clock.now(),
+        nowMs,
         mode: this.#deps.settings.current.enrolment,
         agent:
           known === undefined
             ? undefined
             : { state: known.record.state, isApproved: entry.isApproved, sinceMs: entry.sinceMs },
         token,
+        hasRival: rival !== undefined,
         holder,
       });
       entry.record = { ...entry.record, role: request.role, address: from.address };
       this.#deps.roster.hear(entry);
       // Whoever is let in keeps the machine it was let in for: facts that change are no way to another one.
       const target = entry.record.state === "enrolled" ? entry.record.machine : machine;
-      await this.#carryOut(entry, decision, target, holder, request.inventory);
+      await this.#carryOut(entry, decision, target, holder, rival, request.inventory);
       return this.#answer(entry, decision, signingKey);
     });
   }
@@ -163,11 +167,29 @@ export class Enrolment {
     );
   }
 
+  /** Another computer that is about to be the same machine, or would be if it were let in; how people may find it. */
+  #rivalOf(machine: string, fingerprint: string, { system, nics }: AgentInventory): string | undefined {
+    const nowMs = this.#deps.clock.now();
+    // An installed system may have been started elsewhere, with other network cards.
+    const macs = system === "ram" ? nics.map((nic) => nic.mac) : [];
+    const mac = this.#deps.index.boots.rivalOf(machine, macs, nowMs);
+    if (mac !== undefined) return `with the network card ${mac}`;
+    const waiting = this.#deps.roster.entries.find(
+      ({ record, heardMs }) =>
+        record.machine === machine &&
+        record.state === "quarantined" &&
+        record.fingerprint !== fingerprint &&
+        nowMs - heardMs < AGENT_LOST_SECONDS * 1000,
+    );
+    return waiting && `at ${waiting.record.address ?? "?"}`;
+  }
+
   async #carryOut(
     entry: AgentEntry,
     decision: EnrolDecision,
     machine: string | undefined,
     holder: AgentEntry | undefined,
+    rival: string | undefined,
     inventory: AgentInventory,
   ): Promise<void> {
     const before = entry.record.state;
@@ -205,15 +227,23 @@ export class Enrolment {
           await this.#tell(entry, "agent.enrolled", `is let in from ${entry.record.address ?? "?"}`);
         return;
       case "quarantine":
-        await this.#quarantine(entry, decision.both, machine, holder, inventory);
+        await this.#quarantine(entry, machine, decision.both ? holder : undefined, inventory);
+        // The machine's own agent, where it has one, goes on. Otherwise nothing begins before somebody has decided.
+        if (machine !== undefined && this.#holderOf(machine, entry.record.fingerprint) === undefined) {
+          const other = decision.both ? `at ${holder?.record.address ?? "?"}` : (rival ?? "that is in quarantine, too");
+          await this.#deps.tasks.fail(machine, {
+            code: "identity-clash",
+            message: `two computers say that they are this machine: one at ${entry.record.address ?? "?"}, and one ${other}`,
+          });
+        }
     }
   }
 
+  /** `also`: the machine's agent, which is as new. */
   async #quarantine(
     entry: AgentEntry,
-    both: boolean,
     machine: string | undefined,
-    holder: AgentEntry | undefined,
+    also: AgentEntry | undefined,
     inventory: AgentInventory,
   ): Promise<void> {
     if (entry.record.state === "quarantined") return;
@@ -228,13 +258,8 @@ export class Enrolment {
       "agent.clash",
       `says that it is a machine that is there already; it waits as ${entry.record.code}`,
     );
-    if (!both || holder === undefined || machine === undefined) return;
-    await this.#deps.roster.put(holder, { state: "quarantined", reason, code: this.#newCode() });
-    const where = `${entry.record.address ?? "?"} and ${holder.record.address ?? "?"}`;
-    await this.#deps.tasks.fail(machine, {
-      code: "identity-clash",
-      message: `two computers, at ${where}, say that they are this machine`,
-    });
+    if (also === undefined) return;
+    await this.#deps.roster.put(also, { state: "quarantined", reason, code: this.#newCode() });
   }
 
   async #answer(entry: AgentEntry, decision: EnrolDecision, signingKey: string): Promise<EnrolAnswer> {
@@ -334,6 +359,7 @@ function turnedAway(state: "waiting" | "refused", reason: EnrolReason, message: 
     reason,
     message,
     ...(code !== undefined && { code }),
-    retryAfterSeconds: reason === "approval" || reason === "identity-check" ? 5 : 30,
+    // Where somebody is about to decide, the machine is to notice soon.
+    retryAfterSeconds: ["approval", "identity-check", "identity-clash"].includes(reason) ? 5 : 30,
   };
 }
