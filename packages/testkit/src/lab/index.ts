@@ -11,6 +11,7 @@ export { Lab, runIn, spawnIn, type CableEnd, type LabOptions } from "./lab.ts";
 export { Machine, startMachine, type MachineOptions, type ShellOptions } from "./machine.ts";
 export {
   machineArguments,
+  type MachineDisk,
   type MachineFiles,
   type MachineFirmware,
   type MachineHardware,

@@ -27,9 +27,23 @@ test("HTTP boot is chosen by taking PXE away from the firmware", () => {
 });
 
 test("disks come after the NIC in boot order", () => {
-  const args = machineArguments({ ...hardware, disks: ["/a", "/b"] }, files);
+  const args = machineArguments({ ...hardware, disks: ["/a", { file: "/b" }] }, files);
   expect(valuesOf(args, "-device").filter((device) => device.includes("virtio-blk"))).toEqual([
-    "virtio-blk-pci,drive=disk0,bootindex=2",
-    "virtio-blk-pci,drive=disk1,bootindex=3",
+    "virtio-blk-pci,id=plug0,drive=disk0,bootindex=2",
+    "virtio-blk-pci,id=plug1,drive=disk1,bootindex=3",
+  ]);
+});
+
+test("a disk has a serial number, large sectors, and a sector that cannot be written, where that is wanted", () => {
+  const args = machineArguments(
+    { ...hardware, disks: [{ file: "/a", serial: "s1", sectorBytes: 4096, badSector: 7 }] },
+    files,
+  );
+  expect(valuesOf(args, "-device").at(-1)).toBe(
+    "virtio-blk-pci,id=plug0,drive=disk0,bootindex=2,serial=s1,logical_block_size=4096,physical_block_size=4096",
+  );
+  expect(valuesOf(args, "-drive")).toEqual([
+    "if=none,id=disk0,format=raw,cache=writethrough,discard=unmap,file.driver=blkdebug,file.image.driver=file,file.image.filename=/a," +
+      "file.inject-error.0.event=none,file.inject-error.0.iotype=write,file.inject-error.0.sector=7,file.inject-error.0.errno=5",
   ]);
 });

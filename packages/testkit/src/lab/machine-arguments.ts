@@ -1,6 +1,17 @@
 /** Which firmware a virtual machine starts with. */
 export type MachineFirmware = "bios" | "uefi";
 
+/** A raw disk image as a disk of a virtual machine, written through. Its number, from 0, is the place in its machine's list. */
+export interface MachineDisk {
+  readonly file: string;
+  /** What the machine can tell it from its other disks by. */
+  readonly serial?: string;
+  /** What a block address counts; default 512. */
+  readonly sectorBytes?: 512 | 4096;
+  /** Every write of this sector (of 512 bytes) fails. */
+  readonly badSector?: number;
+}
+
 /** What a virtual machine is made of. */
 export interface MachineHardware {
   readonly name: string;
@@ -29,8 +40,8 @@ export interface MachineHardware {
    * HTTPv6 of a NIC in this order. "http" takes IPv4 and IPv6 PXE away by OVMF's fw_cfg switches, so that HTTP comes first.
    */
   readonly networkBoot?: "pxe" | "http";
-  /** Raw disk images, written through; added after the NIC in boot order. */
-  readonly disks?: readonly string[];
+  /** Added after the NIC in boot order. Text is a disk's file. */
+  readonly disks?: readonly (string | MachineDisk)[];
   /** A kernel started directly instead of by the firmware's boot order. */
   readonly kernel?: { readonly file: string; readonly initrd?: string; readonly commandLine?: string };
   /** Further arguments of qemu-system-x86_64. */
@@ -107,9 +118,32 @@ function withoutPxe(): string[] {
   );
 }
 
-function disk(file: string, index: number): string[] {
+function disk(wanted: string | MachineDisk, index: number): string[] {
+  const { file, serial, sectorBytes, badSector }: MachineDisk = typeof wanted === "string" ? { file: wanted } : wanted;
+  const device = [`virtio-blk-pci,id=${diskDevice(index)},drive=disk${index},bootindex=${index + 2}`];
+  if (serial !== undefined) device.push(`serial=${serial}`);
+  if (sectorBytes !== undefined) device.push(`logical_block_size=${sectorBytes},physical_block_size=${sectorBytes}`);
+  const content = badSector === undefined ? [`file=${file}`] : failing(file, badSector);
   return [
-    ...option("-drive", `if=none,id=disk${index},format=raw,cache=writethrough,file=${file}`),
-    ...option("-device", `virtio-blk-pci,drive=disk${index},bootindex=${index + 2}`),
+    ...option(
+      "-drive",
+      ["if=none", `id=disk${index}`, "format=raw,cache=writethrough,discard=unmap", ...content].join(","),
+    ),
+    ...option("-device", device.join(",")),
   ];
+}
+
+/** QEMU's block driver for such tests; docs/devel/blkdebug.txt of its source. */
+function failing(file: string, sector: number): string[] {
+  const rule = { event: "none", iotype: "write", sector, errno: 5 };
+  return [
+    "file.driver=blkdebug,file.image.driver=file",
+    `file.image.filename=${file}`,
+    ...Object.entries(rule).map(([name, value]) => `file.inject-error.0.${name}=${value}`),
+  ];
+}
+
+/** What the monitor calls a disk, by its number. */
+export function diskDevice(index: number): string {
+  return `plug${index}`;
 }

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { LabError } from "./errors.ts";
 import type { Lab } from "./lab.ts";
 import type { LabProcess } from "./lab-process.ts";
-import { machineArguments, type MachineFiles, type MachineHardware } from "./machine-arguments.ts";
+import { diskDevice, machineArguments, type MachineFiles, type MachineHardware } from "./machine-arguments.ts";
 import { connectUnix, Monitor } from "./monitor.ts";
 import type { Namespace } from "./namespace.ts";
 import { stripControlSequences } from "./terminal.ts";
@@ -161,6 +161,11 @@ export class Machine implements AsyncDisposable {
   /** Pulls the plug: nothing is written that was not written yet. Idempotent. */
   powerOff(): Promise<void> {
     return this.close();
+  }
+
+  /** Pulls a disk out of the running machine, by its number. The guest may hold on to a PCI device for a moment. */
+  async unplugDisk(index: number): Promise<void> {
+    await this.monitor.execute("device_del", { id: diskDevice(index) });
   }
 
   /** Writes a PNG of the screen. */
