@@ -38,6 +38,7 @@ export class Downloads {
 
   /** Forgets transfers from a neighbour that stood still. */
   forgetStalled(neighbour: number): void {
+    if (this.#stalled.size === 0) return;
     for (const piece of this.#stalled.keys()) this.#forgetStalled(piece, neighbour);
   }
 

@@ -1,5 +1,3 @@
-import { EventQueue } from "./event-queue.ts";
-
 /** A wire in one direction, shared equally by the transfers on it. */
 export interface Link {
   /** Bytes per second. */
@@ -9,89 +7,82 @@ export interface Link {
 
 /** A transfer under way. */
 export interface Transfer {
+  /** A small number; another transfer may have it when this one has ended. */
+  readonly id: number;
   readonly path: readonly Link[];
-  readonly done: () => void;
+  readonly from: number;
+  readonly to: number;
+  readonly piece: number;
   remaining: number;
   rate: number;
   since: number;
-  /** Grows with each change of the rate: an event of an older version is void. */
-  version: number;
 }
 
-interface Due {
-  readonly transfer: Transfer | undefined;
-  readonly version: number;
-  readonly call: (() => void) | undefined;
+/** What a transfer carries, and from where to where: numbers of the caller's. */
+type Freight = Pick<Transfer, "from" | "to" | "piece">;
+
+/** Where the ends of transfers are awaited. */
+interface Deadlines {
+  setDeadline(id: number, time: number): void;
+  clearDeadline(id: number): void;
 }
 
 /**
- * Links and time. Transfers share a link as TCP connections do: equally, but for those that another link holds below their share, whose rest goes
+ * Links. Transfers share a link as TCP connections do: equally, but for those that another link holds below their share, whose rest goes
  * to the others. Rates are worked out anew for the neighbours of each transfer that begins or ends, not for the neighbours' neighbours.
  */
 export class SimulatedNetwork {
-  readonly #events = new EventQueue<Due>();
-  #now = 0;
+  readonly #deadlines: Deadlines;
+  /** By id. */
+  readonly #transfers: (Transfer | undefined)[];
+  readonly #freeIds: number[] = [];
 
-  /** Seconds since the start. */
-  get now(): number {
-    return this.#now;
+  /** `firstId`: transfers have ids from there on. */
+  constructor(deadlines: Deadlines, firstId: number) {
+    this.#deadlines = deadlines;
+    this.#transfers = Array.from({ length: firstId }, () => undefined);
   }
 
   link(rate: number): Link {
     return { rate, transfers: [] };
   }
 
-  after(seconds: number, call: () => void): void {
-    this.#events.pushAfter(this.#now, seconds, { transfer: undefined, version: 0, call });
-  }
-
-  at(time: number, call: () => void): void {
-    this.#events.push(time, { transfer: undefined, version: 0, call });
-  }
-
-  start(path: readonly Link[], bytes: number, done: () => void): Transfer {
-    const transfer: Transfer = { path, done, remaining: bytes, rate: 0, since: this.#now, version: 0 };
+  /** The deadline of its id is when it will have come to its end: it has to be ended then. */
+  start(now: number, path: readonly Link[], bytes: number, { from, to, piece }: Freight): Transfer {
+    const id = this.#freeIds.pop() ?? this.#transfers.length;
+    const transfer = { id, path, from, to, piece, remaining: bytes, rate: 0, since: now };
+    this.#transfers[id] = transfer;
     for (const link of path) link.transfers.push(transfer);
-    this.#share(path);
+    this.#share(now, path);
     return transfer;
   }
 
-  cancel(transfer: Transfer): void {
-    transfer.version++;
+  /** Undefined for an id that no transfer has now. */
+  transfer(id: number): Transfer | undefined {
+    return this.#transfers[id];
+  }
+
+  /** A transfer is at its end, or is ended. */
+  end(now: number, transfer: Transfer): void {
+    this.#deadlines.clearDeadline(transfer.id);
+    this.#transfers[transfer.id] = undefined;
+    this.#freeIds.push(transfer.id);
     for (const { transfers } of transfer.path) transfers.splice(transfers.indexOf(transfer), 1);
-    this.#share(transfer.path);
+    this.#share(now, transfer.path);
   }
 
-  /** Runs until nothing is left to happen, or `until` says so. */
-  run(until: () => boolean): void {
-    for (let next; !until() && (next = this.#events.pop()) !== undefined;) {
-      const { transfer, version, call } = next.event;
-      if (transfer === undefined) {
-        this.#now = next.time;
-        call?.();
-        continue;
-      }
-      if (transfer.version !== version) continue;
-      this.#now = next.time;
-      this.cancel(transfer);
-      transfer.done();
-    }
+  #share(now: number, path: readonly Link[]): void {
+    for (const link of path) for (const transfer of link.transfers) this.#update(now, transfer);
   }
 
-  #share(path: readonly Link[]): void {
-    for (const link of path) for (const transfer of link.transfers) this.#update(transfer);
-  }
-
-  #update(transfer: Transfer): void {
+  #update(now: number, transfer: Transfer): void {
     let rate = Infinity;
     for (const link of transfer.path) rate = Math.min(rate, shareOf(link));
     if (rate === transfer.rate) return;
-    transfer.remaining -= (this.#now - transfer.since) * transfer.rate;
-    transfer.since = this.#now;
+    transfer.remaining -= (now - transfer.since) * transfer.rate;
+    transfer.since = now;
     transfer.rate = rate;
-    transfer.version++;
-    const { version } = transfer;
-    this.#events.push(this.#now + Math.max(0, transfer.remaining) / rate, { transfer, version, call: undefined });
+    this.#deadlines.setDeadline(transfer.id, now + Math.max(0, transfer.remaining) / rate);
   }
 }
 

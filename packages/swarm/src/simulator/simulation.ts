@@ -2,7 +2,9 @@ import { GATEWAYS_PER_SITE, QUIET_AFTER_MS, TRANSFER_SLOTS } from "../limits.ts"
 import { PieceSet } from "../piece-set.ts";
 import { Peer } from "../peer.ts";
 import { type Introduction, Tracker } from "../tracker.ts";
-import { type Link, SimulatedNetwork, type Transfer } from "./network.ts";
+import { EventQueue } from "./event-queue.ts";
+import { Mailboxes } from "./mailboxes.ts";
+import { type Link, SimulatedNetwork } from "./network.ts";
 
 /** A machine in a simulation. */
 export interface SimulatedMachine {
@@ -52,53 +54,81 @@ export interface SimulationResult {
 /** As the real ones: what has come within 20 ms goes out in one message. */
 const HAVE_INTERVAL = 0.02;
 
-interface Running {
-  readonly transfer: Transfer;
-  readonly from: number;
-  readonly to: number;
-  readonly piece: number;
-}
+/** What happens, and in brackets what the numbers of the event are. */
+const Happening = {
+  /** The news are due, a machine loses power, a transfer ends (a deadline's id). */
+  deadline: 0,
+  /** An offer (from, to, suggested piece or `NO_PIECE`). */
+  grant: 1,
+  decline: 2,
+  request: 3,
+  welcome: 4,
+  /** A transfer was stopped by its receiver (the receiver, who sent). */
+  cancelled: 5,
+  /** What a gateway has got is on its way to other sites (gateway, piece). */
+  farNews: 6,
+  /** Nothing is heard of an offer or an upload (who sees it, of whom). */
+  uploadQuiet: 7,
+  /** Nothing comes of a download (who sees it, of whom, piece). */
+  downloadQuiet: 8,
+  /** A machine that has died is found to be dead (it). */
+  deathNoticed: 9,
+} as const;
+
+const NO_PIECE = -1;
+
+/** Ids of deadlines: the news, then one of each machine, then the transfers. */
+const NEWS_ID = 0;
+const FIRST_MACHINE_ID = 1;
 
 /** Runs the swarm's own `Peer` and `Tracker` over simulated links until every receiver that lives is complete. */
 export class Simulation {
   readonly #options: SimulationOptions;
-  readonly #network = new SimulatedNetwork();
+  readonly #events = new EventQueue(Happening.deadline);
+  readonly #network: SimulatedNetwork;
   readonly #tracker: Tracker;
   readonly #peers: Peer[] = [];
-  /** What each peer is about to be told: neighbour, piece, neighbour, piece, … */
-  readonly #news: number[][] = [];
-  #isNewsDue = false;
+  /** What each peer is about to be told. */
+  readonly #news: Mailboxes;
+  readonly #tell: ((from: number, piece: number) => void)[] = [];
   readonly #uplinks: Link[];
   readonly #downlinks: Link[];
-  readonly #siteLinks: ReadonlyMap<string, { up: Link; down: Link }>;
+  readonly #siteLinks: readonly { readonly up: Link; readonly down: Link }[];
+  /** Each machine's site as a number. */
+  readonly #siteOf: readonly number[];
   readonly #fastest: number;
   /** 1 for a machine without power. */
   readonly #dead: Uint8Array;
-  /** By who sends, who receives and the piece. */
-  readonly #running = new Map<string, Running>();
   readonly #completedAt = new Map<number, number>();
+  #now = 0;
   #awaited = 0;
   #transfers = 0;
   #crossings = 0;
   #declined = 0;
 
   private constructor(options: SimulationOptions) {
+    const { machines, siteRates, random } = options;
     this.#options = options;
-    this.#tracker = new Tracker(options.random);
-    this.#dead = new Uint8Array(options.machines.length);
-    this.#fastest = options.machines.reduce((most, { upload, download }) => Math.max(most, upload, download), 0);
-    this.#uplinks = options.machines.map(({ upload }) => this.#network.link(upload));
-    this.#downlinks = options.machines.map(({ download }) => this.#network.link(download));
-    const rates = [...(options.siteRates ?? [])];
-    this.#siteLinks = new Map(
-      rates.map(([site, rate]) => [site, { up: this.#network.link(rate), down: this.#network.link(rate) }]),
-    );
+    this.#network = new SimulatedNetwork(this.#events, FIRST_MACHINE_ID + machines.length);
+    this.#tracker = new Tracker(random);
+    this.#news = new Mailboxes(machines.length);
+    this.#dead = new Uint8Array(machines.length);
+    this.#fastest = machines.reduce((most, { upload, download }) => Math.max(most, upload, download), 0);
+    this.#uplinks = machines.map(({ upload }) => this.#network.link(upload));
+    this.#downlinks = machines.map(({ download }) => this.#network.link(download));
+    const sites = [...new Set(machines.map(({ site }) => site))];
+    const numbers = new Map(sites.map((site, number) => [site, number]));
+    this.#siteOf = machines.map(({ site }) => numbers.get(site) as number);
+    this.#siteLinks = sites.map((site) => {
+      const rate = siteRates?.get(site) ?? Infinity;
+      return { up: this.#network.link(rate), down: this.#network.link(rate) };
+    });
   }
 
   static run(options: SimulationOptions): SimulationResult {
     const simulation = new Simulation(options);
     simulation.#start();
-    simulation.#network.run(() => simulation.#awaited === 0);
+    while (simulation.#awaited > 0 && simulation.#events.pop()) simulation.#happen();
     const completed = [...simulation.#completedAt.values()].toSorted((a, b) => a - b);
     return {
       completed,
@@ -112,10 +142,11 @@ export class Simulation {
   #start(): void {
     const { machines } = this.#options;
     for (const [id, machine] of machines.entries()) {
-      this.#peers.push(this.#peer(id, machine));
-      this.#news.push([]);
+      const peer = this.#peer(id, machine);
+      this.#peers.push(peer);
+      this.#tell.push((from, piece) => peer.neighbourHas(from, piece));
       if (machine.isSeed !== true) this.#awaited++;
-      if (machine.diesAt !== undefined) this.#network.after(machine.diesAt, () => this.#die(id));
+      if (machine.diesAt !== undefined) this.#events.setDeadline(FIRST_MACHINE_ID + id, machine.diesAt);
     }
     // All have power at the same moment, but nobody is first by number.
     const order = machines.map((_, id) => ({ id, at: this.#options.random() })).toSorted((a, b) => a.at - b.at);
@@ -149,14 +180,16 @@ export class Simulation {
       random,
       actions: {
         announce: (piece) => this.#announce(id, piece),
-        welcome: () => this.#welcome(id),
-        grant: (to, suggestion) => this.#grant(id, to, suggestion),
+        welcome: () => {
+          for (const to of this.#peerOf(id).neighbourIds) this.#send(Happening.welcome, id, to);
+        },
+        grant: (to, suggestion = NO_PIECE) => this.#send(Happening.grant, id, to, suggestion),
         decline: (to) => {
           this.#declined++;
-          this.#send(id, to, (peer) => peer.declined(id));
+          this.#send(Happening.decline, id, to);
         },
-        request: (from, piece) => this.#request(from, id, piece),
-        cancel: (from, piece) => this.#stop(from, id, piece),
+        request: (from, piece) => this.#send(Happening.request, id, from, piece),
+        cancel: (from, piece) => this.#cancel(from, id, piece),
       },
     });
   }
@@ -166,134 +199,144 @@ export class Simulation {
     return Math.max(1, Math.round((TRANSFER_SLOTS * rate) / this.#fastest));
   }
 
-  /** Delivers a message, unless its receiver has died. */
-  #send(from: number, to: number, deliver: (peer: Peer) => void): void {
-    this.#network.after(this.#latency(from, to), () => {
-      if (!this.#isDead(to)) deliver(this.#peerOf(to));
-    });
+  #send(kind: number, from: number, to: number, piece = NO_PIECE): void {
+    const { latency, lineLatency = latency } = this.#options;
+    this.#after(this.#siteOf[from] === this.#siteOf[to] ? latency : lineLatency, kind, from, to, piece);
   }
 
-  #latency(from: number, to: number): number {
-    const { machines, latency, lineLatency = latency } = this.#options;
-    return machines[from]?.site === machines[to]?.site ? latency : lineLatency;
+  #after(seconds: number, kind: number, a: number, b = 0, c = 0): void {
+    this.#events.pushAfter(this.#now, seconds, kind, a, b, c);
   }
 
-  #grant(from: number, to: number, suggestion: number | undefined): void {
-    this.#network.after(this.#latency(from, to), () => {
-      if (this.#isDead(to)) {
-        this.#afterQuiet(from, (peer) => peer.wentQuiet(to));
+  /** The event that the queue has given out last. */
+  #happen(): void {
+    const { time, kind, a, b, c } = this.#events;
+    this.#now = time;
+    switch (kind) {
+      case Happening.deadline:
+        return this.#due(a);
+      case Happening.grant:
+        return this.#granted(a, b, c);
+      case Happening.decline:
+        if (!this.#isDead(b)) this.#peerOf(b).declined(a, false);
         return;
-      }
-      // An offer does not overtake what was told before it.
-      this.#deliverNews(to);
-      this.#peerOf(to).granted(from, suggestion);
-    });
+      case Happening.request:
+        if (this.#isDead(b)) this.#afterQuiet(Happening.downloadQuiet, a, b, c);
+        else this.#transfer(b, a, c);
+        return;
+      case Happening.welcome:
+        if (!this.#isDead(b)) this.#peerOf(b).neighbourWelcomes(a);
+        return;
+      case Happening.cancelled:
+        if (!this.#isDead(b)) this.#peerOf(b).uploaded(a);
+        return;
+      case Happening.farNews:
+        return this.#tellNeighbours(a, b, false);
+      case Happening.uploadQuiet:
+        if (!this.#isDead(a)) this.#peerOf(a).wentQuiet(b);
+        return;
+      case Happening.downloadQuiet:
+        if (!this.#isDead(a)) this.#peerOf(a).stalled(b, c);
+        return;
+      case Happening.deathNoticed:
+        return this.#letGo(a);
+    }
   }
 
-  #request(from: number, to: number, piece: number): void {
-    this.#network.after(this.#latency(from, to), () => {
-      if (this.#isDead(from)) this.#afterQuiet(to, (peer) => peer.stalled(from, piece));
-      else this.#transfer(from, to, piece);
-    });
+  #due(id: number): void {
+    if (id === NEWS_ID) {
+      for (const to of this.#news.takeReceivers()) this.#deliverNews(to);
+      return;
+    }
+    const transfer = this.#network.transfer(id);
+    if (transfer === undefined) return this.#die(id - FIRST_MACHINE_ID);
+    const { from, to, piece } = transfer;
+    this.#network.end(this.#now, transfer);
+    this.#peerOf(from).uploaded(to);
+    this.#peerOf(to).received(from, piece);
   }
 
-  /** What a living machine sees of one that has died. */
-  #afterQuiet(id: number, see: (peer: Peer) => void): void {
+  #granted(from: number, to: number, suggestion: number): void {
+    if (this.#isDead(to)) return this.#afterQuiet(Happening.uploadQuiet, from, to);
+    // An offer does not overtake what was told before it.
+    this.#deliverNews(to);
+    this.#peerOf(to).granted(from, suggestion === NO_PIECE ? undefined : suggestion);
+  }
+
+  /** What a living machine will see of one that has died. */
+  #afterQuiet(kind: number, id: number, of: number, piece = NO_PIECE): void {
     const { quietAfter = QUIET_AFTER_MS / 1000 } = this.#options;
-    this.#network.after(quietAfter, () => {
-      if (!this.#isDead(id)) see(this.#peerOf(id));
-    });
-  }
-
-  #welcome(id: number): void {
-    for (const to of this.#peerOf(id).neighbourIds) this.#send(id, to, (peer) => peer.neighbourWelcomes(id));
+    this.#after(quietAfter, kind, id, of, piece);
   }
 
   #announce(id: number, piece: number): void {
-    const { machines, latency, lineLatency = latency } = this.#options;
-    const ids = this.#peerOf(id).neighbourIds;
-    const site = machines[id]?.site;
-    const tell = (isNear: boolean): void => {
-      for (const to of ids) if ((machines[to]?.site === site) === isNear) this.#news[to]?.push(id, piece);
-      if (!this.#isNewsDue) this.#awaitNews();
-    };
-    tell(true);
-    if (this.#tracker.gatewayPlaceOf(id) !== undefined) this.#network.after(lineLatency, () => tell(false));
+    const { latency, lineLatency = latency } = this.#options;
+    this.#tellNeighbours(id, piece, true);
+    if (this.#tracker.gatewayPlaceOf(id) !== undefined) this.#after(lineLatency, Happening.farNews, id, piece);
     if (!this.#peerOf(id).held.isFull) return;
-    this.#completedAt.set(id, this.#network.now);
+    this.#completedAt.set(id, this.#now);
     this.#awaited--;
   }
 
   /** All at once at the next multiple of the interval: one peer's data stay in the processor's cache meanwhile. */
-  #awaitNews(): void {
-    this.#isNewsDue = true;
-    const { haveInterval = HAVE_INTERVAL } = this.#options;
-    const { now } = this.#network;
-    this.#network.at((Math.floor(now / haveInterval) + 1) * haveInterval, () => {
-      this.#isNewsDue = false;
-      for (const to of this.#news.keys()) this.#deliverNews(to);
-    });
+  #tellNeighbours(id: number, piece: number, areNear: boolean): void {
+    if (this.#news.isEmpty) {
+      const { haveInterval = HAVE_INTERVAL } = this.#options;
+      this.#events.setDeadline(NEWS_ID, (Math.floor(this.#now / haveInterval) + 1) * haveInterval);
+    }
+    const site = this.#siteOf[id];
+    for (const to of this.#peerOf(id).neighbourIds) {
+      if ((this.#siteOf[to] === site) === areNear) this.#news.put(to, id, piece);
+    }
   }
 
   #deliverNews(to: number): void {
-    const news = this.#news[to] as number[];
-    if (news.length === 0) return;
-    this.#news[to] = [];
-    if (this.#isDead(to)) return;
-    const peer = this.#peerOf(to);
-    for (let i = 0; i < news.length; i += 2) peer.neighbourHas(news[i] as number, news[i + 1] as number);
+    if (!this.#isDead(to)) this.#news.deliver(to, this.#tell[to] as (from: number, piece: number) => void);
   }
 
   #transfer(from: number, to: number, piece: number): void {
-    if (this.#isDead(to)) {
-      this.#afterQuiet(from, (peer) => peer.wentQuiet(to));
-      return;
-    }
+    if (this.#isDead(to)) return this.#afterQuiet(Happening.uploadQuiet, from, to);
     this.#peerOf(from).requested(to, piece);
     this.#transfers++;
-    const key = keyOf(from, to, piece);
-    const transfer = this.#network.start(this.#path(from, to), this.#options.pieceBytes, () => {
-      this.#running.delete(key);
-      this.#peerOf(from).uploaded(to);
-      this.#peerOf(to).received(from, piece);
-    });
-    this.#running.set(key, { transfer, from, to, piece });
+    this.#network.start(this.#now, this.#path(from, to), this.#options.pieceBytes, { from, to, piece });
   }
 
   #path(from: number, to: number): Link[] {
-    const [source, target] = [this.#options.machines[from], this.#options.machines[to]];
-    const path = [this.#uplinks[from], this.#downlinks[to]];
-    if (source?.site !== target?.site) {
-      this.#crossings++;
-      path.push(this.#siteLinks.get(source?.site ?? "")?.up, this.#siteLinks.get(target?.site ?? "")?.down);
+    const path = [this.#uplinks[from] as Link, this.#downlinks[to] as Link];
+    const [source, target] = [this.#siteOf[from] as number, this.#siteOf[to] as number];
+    if (source === target) return path;
+    this.#crossings++;
+    for (const line of [this.#siteLinks[source]?.up, this.#siteLinks[target]?.down]) {
+      if (line !== undefined && line.rate < Infinity) path.push(line);
     }
-    return path.filter((link) => link !== undefined);
+    return path;
   }
 
-  #stop(from: number, to: number, piece: number): void {
-    const running = this.#running.get(keyOf(from, to, piece));
-    if (running === undefined) return;
-    this.#running.delete(keyOf(from, to, piece));
-    this.#network.cancel(running.transfer);
-    this.#send(to, from, (peer) => peer.uploaded(to));
+  #cancel(from: number, to: number, piece: number): void {
+    const transfers = this.#uplinks[from]?.transfers ?? [];
+    const transfer = transfers.find((other) => other.to === to && other.piece === piece);
+    if (transfer === undefined) return;
+    this.#network.end(this.#now, transfer);
+    this.#send(Happening.cancelled, to, from);
   }
 
   #die(id: number): void {
     this.#dead[id] = 1;
     const isReceiver = this.#options.machines[id]?.isSeed !== true;
     if (isReceiver && !this.#completedAt.delete(id)) this.#awaited--;
-    for (const { from, to, piece, transfer } of this.#running.values()) {
-      if (from !== id && to !== id) continue;
-      this.#running.delete(keyOf(from, to, piece));
-      this.#network.cancel(transfer);
-      this.#afterQuiet(from, (peer) => peer.wentQuiet(to));
-      this.#afterQuiet(to, (peer) => peer.stalled(from, piece));
+    for (const transfer of [this.#uplinks[id], this.#downlinks[id]].flatMap((link) => link?.transfers ?? [])) {
+      const { from, to, piece } = transfer;
+      this.#network.end(this.#now, transfer);
+      this.#afterQuiet(Happening.uploadQuiet, from, to);
+      this.#afterQuiet(Happening.downloadQuiet, to, from, piece);
     }
-    this.#network.after(this.#options.deathNoticedAfter, () => {
-      const neighbours = this.#peerOf(id).neighbourIds;
-      for (const other of neighbours) if (!this.#isDead(other)) this.#peerOf(other).removeNeighbour(id);
-      this.#introduce(this.#tracker.leave(id));
-    });
+    this.#after(this.#options.deathNoticedAfter, Happening.deathNoticed, id);
+  }
+
+  #letGo(id: number): void {
+    const neighbours = this.#peerOf(id).neighbourIds;
+    for (const other of neighbours) if (!this.#isDead(other)) this.#peerOf(other).removeNeighbour(id);
+    this.#introduce(this.#tracker.leave(id));
   }
 
   #isDead(id: number): boolean {
@@ -303,8 +346,4 @@ export class Simulation {
   #peerOf(id: number): Peer {
     return this.#peers[id] as Peer;
   }
-}
-
-function keyOf(from: number, to: number, piece: number): string {
-  return `${from}>${to}:${piece}`;
 }
