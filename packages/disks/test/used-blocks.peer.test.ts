@@ -1,64 +1,34 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import fs from "node:fs";
-import os from "node:os";
 import path from "node:path";
 
-import { seededRandom } from "@ingot/testkit/link";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 
-import { findUsedBlocks, openByteReader, openUsedImage, type UsedBlocks } from "../src/index.ts";
+import type { UsedBlocks } from "../src/index.ts";
+import {
+  captureTo,
+  damageAtRandom,
+  freeBytesOf,
+  hasPrograms,
+  makeFiles,
+  makeRoom,
+  makeSparse,
+  MIB,
+  rawBecause,
+  run,
+  usedOf,
+} from "./used-blocks-room.ts";
 
-const MIB = 2 ** 20;
 const PROGRAMS = ["mkfs.ext4", "dumpe2fs", "e2fsck", "debugfs", "mkntfs", "ntfsinfo", "ntfscp", "mkswap", "sfdisk"];
-const missing = PROGRAMS.filter((program) => spawnSync("sh", ["-c", `command -v ${program}`]).status !== 0);
-if (missing.length > 0 && process.env["CI"] !== undefined) throw new Error(`needs ${missing.join(", ")}`);
-if (missing.length > 0) process.stderr.write(`skipped: needs ${missing.join(", ")}\n`);
+const hasAll = hasPrograms(...PROGRAMS);
 
 let directory: string;
 let file: string;
 
 beforeEach(() => {
-  directory = fs.mkdtempSync(path.join(os.tmpdir(), "ingot-used-"));
+  directory = makeRoom();
   file = path.join(directory, "image");
 });
-
-afterEach(() => {
-  fs.rmSync(directory, { recursive: true });
-});
-
-function run(program: string, ...args: string[]): string {
-  return execFileSync(program, args, {
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, LC_ALL: "C" },
-  });
-}
-
-/** A directory with files of many sizes, some of which are removed from the file system again. */
-function makeFiles(seed: number, count = 60): string {
-  const random = seededRandom(seed);
-  const at = path.join(directory, `files-${seed}`);
-  fs.mkdirSync(at);
-  for (let i = 0; i < count; i++) {
-    const bytes = Buffer.alloc(Math.floor(random() ** 4 * 400_000), `file ${i} `);
-    fs.writeFileSync(path.join(at, `f${i}`), bytes);
-  }
-  return at;
-}
-
-function makeSparse(at: string, sizeBytes: number): void {
-  fs.writeFileSync(at, "");
-  fs.truncateSync(at, sizeBytes);
-}
-
-async function usedOf(at: string): Promise<UsedBlocks> {
-  const reader = await openByteReader(at);
-  try {
-    return await findUsedBlocks(reader);
-  } finally {
-    await reader.close();
-  }
-}
 
 /** Free blocks as dumpe2fs lists them, joined. */
 function freeByDumpe2fs(at: string): string[] {
@@ -80,23 +50,7 @@ function freeOf(used: UsedBlocks): string[] {
   return used.ranges.filter(({ kind }) => kind === "dontCare").map(({ offset, length }) => `${offset}+${length}`);
 }
 
-/** Copies what a capture gives; ranges that nobody needs become 0xee. */
-async function captureTo(from: string, to: string): Promise<void> {
-  await using image = await openUsedImage(from);
-  const fd = fs.openSync(to, "w");
-  fs.ftruncateSync(fd, image.sizeBytes);
-  let end = 0;
-  for await (const range of image.data) {
-    expect(range.offset).toBe(end);
-    const bytes = "bytes" in range ? range.bytes : Buffer.alloc(Math.min(range.dontCareLength, 64 * MIB), 0xee);
-    fs.writeSync(fd, bytes, 0, bytes.length, range.offset);
-    end = range.offset + ("bytes" in range ? range.bytes.length : range.dontCareLength);
-  }
-  expect(end).toBe(image.sizeBytes);
-  fs.closeSync(fd);
-}
-
-describe.skipIf(missing.length > 0)("ext", () => {
+describe.skipIf(!hasAll)("ext", () => {
   test.each<[string, number, string[]]>([
     ["ext4", 300 * MIB, []],
     ["ext4, blocks of 1 KiB", 70 * MIB, ["-b", "1024"]],
@@ -109,7 +63,7 @@ describe.skipIf(missing.length > 0)("ext", () => {
     ["ext2 of the first revision", 40 * MIB, ["-t", "ext2", "-r", "0", "-b", "1024"]],
   ])("%s: the same free blocks as dumpe2fs", async (_name, sizeBytes, options) => {
     makeSparse(file, sizeBytes + 1536);
-    const files = options.includes("-r") ? [] : ["-d", makeFiles(1)];
+    const files = options.includes("-r") ? [] : ["-d", makeFiles(directory, 1, 60)];
     run("mkfs.ext4", "-q", "-F", ...options, ...files, file, `${sizeBytes / 1024}k`);
     for (let i = 0; i < 60 && files.length > 0; i += 3) run("debugfs", "-w", "-R", `rm f${i}`, file);
     const used = await usedOf(file);
@@ -119,7 +73,7 @@ describe.skipIf(missing.length > 0)("ext", () => {
     if (!isByCluster) expect(freeOf(used)).toEqual(freeByDumpe2fs(file));
     const free = /^Free blocks: +(\d+)/mu.exec(run("dumpe2fs", "-h", file))?.[1];
     const blockBytes = Number(/^Block size: +(\d+)/mu.exec(run("dumpe2fs", "-h", file))?.[1]);
-    expect(used.sizeBytes - used.dataBytes).toBe(Number(free) * blockBytes);
+    expect(freeBytesOf(used)).toBe(Number(free) * blockBytes);
     const copy = path.join(directory, "copy");
     if (sizeBytes > 1024 * MIB) return;
     await captureTo(file, copy);
@@ -150,13 +104,11 @@ describe.skipIf(missing.length > 0)("ext", () => {
     const fd = fs.openSync(file, "r+");
     fs.writeSync(fd, Buffer.of(0x5a), 0, 1, block * 4096 + 100);
     fs.closeSync(fd);
-    expect((await usedOf(file)).partitions).toMatchObject([
-      { content: "raw", reason: expect.stringMatching(/damaged/u) as string },
-    ]);
+    expect((await usedOf(file)).partitions).toMatchObject(rawBecause(/damaged/u));
   });
 });
 
-describe.skipIf(missing.length > 0)("NTFS", () => {
+describe.skipIf(!hasAll)("NTFS", () => {
   function makeNtfs(at: string, sizeBytes: number, ...options: string[]): void {
     makeSparse(at, sizeBytes);
     run("mkntfs", "-q", "-Q", "-F", ...options, at);
@@ -168,14 +120,14 @@ describe.skipIf(missing.length > 0)("NTFS", () => {
     ["clusters of 512 bytes", 20 * MIB, ["-c", "512"]],
   ])("%s: as many free clusters as ntfsinfo, and a volume that is whole", async (_name, sizeBytes, options) => {
     makeNtfs(file, sizeBytes, ...options);
-    const files = makeFiles(2, 30);
+    const files = makeFiles(directory, 2, 30);
     for (let i = 0; i < 30; i++) run("ntfscp", "-q", file, `${files}/f${i}`, `f${i}`);
     const used = await usedOf(file);
     expect(used.partitions).toMatchObject([{ content: "ntfs", reason: undefined }]);
     const info = run("ntfsinfo", "-m", file);
     const clusterBytes = Number(/Cluster Size: (\d+)/u.exec(info)?.[1]);
     const free = Number(/Free Clusters: (\d+)/u.exec(info)?.[1]);
-    expect(used.sizeBytes - used.dataBytes).toBe(free * clusterBytes);
+    expect(freeBytesOf(used)).toBe(free * clusterBytes);
     const copy = path.join(directory, "copy");
     await captureTo(file, copy);
     for (const i of [1, 7, 20]) {
@@ -194,9 +146,7 @@ describe.skipIf(missing.length > 0)("NTFS", () => {
     }
     expect((await usedOf(file)).partitions).toMatchObject([{ content: "ntfs" }]);
     run("ntfscp", "-q", file, sleeping, "hiberfil.sys");
-    expect((await usedOf(file)).partitions).toMatchObject([
-      { content: "raw", reason: expect.stringMatching(/hibernates/u) as string },
-    ]);
+    expect((await usedOf(file)).partitions).toMatchObject(rawBecause(/hibernates/u));
   });
 
   test("a dirty one is taken as it is", async () => {
@@ -207,13 +157,11 @@ describe.skipIf(missing.length > 0)("NTFS", () => {
     const version = image.indexOf(Buffer.of(3, 1), record + 0x38);
     image[version + 2] = 1;
     fs.writeFileSync(file, image);
-    expect((await usedOf(file)).partitions).toMatchObject([
-      { content: "raw", reason: expect.stringMatching(/dirty/u) as string },
-    ]);
+    expect((await usedOf(file)).partitions).toMatchObject(rawBecause(/dirty/u));
   });
 });
 
-test.skipIf(missing.length > 0)("a whole disk: ext4, swap, NTFS, and what is between them", async () => {
+test.skipIf(!hasAll)("a whole disk: ext4, swap, NTFS, and what is between them", async () => {
   makeSparse(file, 300 * MIB);
   execFileSync("sfdisk", ["-q", file], {
     input:
@@ -226,7 +174,7 @@ test.skipIf(missing.length > 0)("a whole disk: ext4, swap, NTFS, and what is bet
     const place = { ext: 1, swap: 101, ntfs: 133 }[name] ?? 0;
     run("dd", `if=${at}`, `of=${file}`, "bs=1M", `seek=${place}`, "conv=notrunc,sparse", "status=none");
   };
-  part("ext", 100 * MIB, "mkfs.ext4", "-q", "-F", "-d", makeFiles(3));
+  part("ext", 100 * MIB, "mkfs.ext4", "-q", "-F", "-d", makeFiles(directory, 3, 60));
   part("swap", 32 * MIB, "mkswap", "-q");
   part("ntfs", 100 * MIB, "mkntfs", "-q", "-Q", "-F");
   const used = await usedOf(file);
@@ -247,7 +195,7 @@ test.skipIf(missing.length > 0)("a whole disk: ext4, swap, NTFS, and what is bet
   run("e2fsck", "-f", "-n", `${directory}/ext`);
 });
 
-test.skipIf(missing.length > 0).each([
+test.skipIf(!hasAll).each([
   ["ext4", "mkfs.ext4", ["-q", "-F", "-b", "1024"], [0, 64]],
   ["NTFS", "mkntfs", ["-q", "-Q", "-F"], [0, 1, 16, 80]],
 ] as const)(
@@ -255,24 +203,7 @@ test.skipIf(missing.length > 0).each([
   async (_name, program, options, kib) => {
     makeSparse(file, 8 * MIB);
     run(program, ...options, file);
-    const whole = fs.readFileSync(file);
-    for (let seed = 1; seed <= 120; seed++) {
-      const random = seededRandom(seed);
-      const bytes = Buffer.from(whole);
-      for (let i = 0; i < 1 + (seed % 5); i++) {
-        const start = (kib[Math.floor(random() * kib.length)] ?? 0) * 1024;
-        bytes[start + Math.floor(random() * 4096)] = Math.floor(random() * 256);
-      }
-      const used = await findUsedBlocks({
-        sizeBytes: bytes.length,
-        read: async (offset, into) => into.set(bytes.subarray(offset, offset + into.length)),
-      });
-      let end = 0;
-      for (const { offset, length } of used.ranges) {
-        expect([offset, length > 0, length % 512]).toEqual([end, true, 0]);
-        end += length;
-      }
-      expect(end).toBe(bytes.length);
-    }
+    const places = kib.map((at) => ({ offset: at * 1024, length: 4096 }));
+    await damageAtRandom(fs.readFileSync(file), places, 120);
   },
 );

@@ -1,6 +1,7 @@
 import { crc32c } from "@ingot/wire";
 
 import { type ByteReader, readBytes } from "./byte-reader.ts";
+import { MAX_EXT_DESCRIPTOR_BYTES, MAX_EXT_GROUPS } from "./limits.ts";
 
 /** Bytes from the start of the file system to its first superblock. */
 export const SUPERBLOCK_OFFSET = 1024;
@@ -25,9 +26,6 @@ const RO_COMPAT_SPARSE_SUPER = 0x1;
 const RO_COMPAT_GDT_CSUM = 0x10;
 const RO_COMPAT_BIGALLOC = 0x200;
 const RO_COMPAT_METADATA_CSUM = 0x400;
-
-/** Largest number of block groups that is looked at: 512 TiB in groups of 128 MiB. */
-const MAX_GROUPS = 2 ** 22;
 
 /** What the superblock of an ext2, ext3 or ext4 says about where things are. */
 export interface ExtSuperblock {
@@ -85,7 +83,8 @@ export async function readExtSuperblock(reader: ByteReader): Promise<ExtSuperblo
     descriptorBytes >= 32 &&
     descriptorBytes <= 1024 &&
     groupCount > 0 &&
-    groupCount <= MAX_GROUPS &&
+    groupCount <= MAX_EXT_GROUPS &&
+    groupCount * descriptorBytes <= MAX_EXT_DESCRIPTOR_BYTES &&
     blockCount * blockBytes <= reader.sizeBytes;
   if (!isPlausible) return { reason: "ext: the superblock's numbers do not fit the partition" };
   return {

@@ -1,7 +1,9 @@
 import { parsePartitionTable } from "@ingot/chunks";
 
 import { type ByteReader, partOf, readBytes } from "./byte-reader.ts";
+import { exfatUsage } from "./exfat-usage.ts";
 import { extUsage } from "./ext-usage.ts";
+import { fatUsage } from "./fat-usage.ts";
 import { ntfsUsage } from "./ntfs-usage.ts";
 import { type Finding, recognise } from "./recognise.ts";
 import { swapUsage } from "./swap-usage.ts";
@@ -33,7 +35,7 @@ export interface UsedBlocks {
   readonly dataBytes: number;
 }
 
-/** Reads a disk's partition table and the maps of its file systems (ext2/3/4, NTFS, Linux swap). Reads nothing else. */
+/** Reads a disk's partition table and the maps of its file systems (ext2/3/4, NTFS, FAT, exFAT, Linux swap). Reads nothing else. */
 export async function findUsedBlocks(disk: ByteReader): Promise<UsedBlocks> {
   const head = await readBytes(disk, 0, Math.min(TABLE_BYTES, disk.sizeBytes));
   const findings = await recognise(disk);
@@ -82,9 +84,11 @@ function placesOf(
 
 async function usageOf(reader: ByteReader): Promise<Usage> {
   try {
-    return (
-      (await extUsage(reader)) ?? (await ntfsUsage(reader)) ?? (await swapUsage(reader)) ?? rawUsage(reader.sizeBytes)
-    );
+    for (const usageOfKind of [extUsage, ntfsUsage, swapUsage, exfatUsage, fatUsage]) {
+      const usage = await usageOfKind(reader);
+      if (usage !== undefined) return usage;
+    }
+    return rawUsage(reader.sizeBytes);
   } catch (error) {
     // What a damaged file system says of itself leads outside of what there is.
     if (error instanceof RangeError) return rawUsage(reader.sizeBytes, "its file system is damaged");
