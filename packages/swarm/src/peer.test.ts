@@ -15,7 +15,7 @@ function watched(held: PieceSet, slots = 2) {
       welcome: () => void said.push("welcome"),
       grant: (to, suggestion) => void said.push(`grant ${to}${suggestion === undefined ? "" : ` ${suggestion}`}`),
       request: (from, piece) => void said.push(`request ${from} ${piece}`),
-      decline: (to) => void said.push(`decline ${to}`),
+      decline: (to, untilWelcome) => void said.push(`decline ${to}${untilWelcome ? " until welcome" : ""}`),
       cancel: (from, piece) => void said.push(`cancel ${from} ${piece}`),
     },
   });
@@ -38,7 +38,7 @@ test("free upload slots are offered to the neighbours that lack most", () => {
   expect(said()).toEqual(["grant 9"]);
   peer.addNeighbour({ id: 10, held: pieces() });
   expect(said()).toEqual([]);
-  peer.declined(8);
+  peer.declined(8, false);
   expect(said()).toEqual(["grant 10"]);
 });
 
@@ -166,7 +166,7 @@ test("over a slow line one piece goes at a time, and takes no slot from the neig
   for (const id of [7, 8]) peer.addNeighbour({ id, held: pieces(), share: pieces(0, 1, 2, 3) });
   for (const id of [9, 10]) peer.addNeighbour({ id, held: pieces(2, 3) });
   expect(said()).toEqual(["grant 7", "grant 9"]);
-  peer.declined(7);
+  peer.declined(7, false);
   expect(said()).toEqual(["grant 8"]);
   peer.addNeighbour({ id: 11, held: pieces(2, 3), share: pieces(2, 3) });
   peer.granted(9, undefined);
@@ -181,7 +181,7 @@ test("what multicast will bring is not picked, until it is no longer expected", 
   peer.setExpected(pieces(1, 2, 3));
   peer.granted(7, 1);
   peer.granted(7, 2);
-  expect(said()).toEqual(["request 7 0", "decline 7"]);
+  expect(said()).toEqual(["request 7 0", "decline 7 until welcome"]);
   peer.received(undefined, 1);
   peer.setExpected(pieces(3));
   peer.granted(7, 3);
@@ -215,16 +215,41 @@ test("a gateway takes its own share from another site, and when that is complete
 test("a neighbour that declined is offered again when it tells of progress, or when there is something new for it", () => {
   const { peer, said } = watched(pieces(0), 1);
   peer.addNeighbour({ id: 7, held: pieces() });
-  peer.declined(7);
+  peer.declined(7, false);
   expect(said()).toEqual(["grant 7"]);
   peer.neighbourHas(7, 3);
   expect(said()).toEqual(["grant 7"]);
-  peer.declined(7);
+  peer.declined(7, false);
   peer.neighbourWelcomes(7);
   expect(said()).toEqual(["grant 7"]);
-  peer.declined(7);
+  peer.declined(7, false);
   peer.received(8, 1);
   expect(said()).toEqual(["announce 1", "grant 7"]);
+});
+
+test("a peer whose pieces all come by multicast sends offers away until they are welcome", () => {
+  const { peer, said } = watched(pieces(0));
+  peer.setExpected(pieces(1, 2, 3));
+  peer.addNeighbour({ id: 7, held: pieces(1, 2, 3) });
+  peer.granted(7, undefined);
+  expect(said()).toEqual(["grant 7", "decline 7 until welcome"]);
+  peer.setExpected(pieces(1, 3));
+  expect(said()).toEqual(["welcome"]);
+  peer.granted(7, undefined);
+  peer.granted(7, undefined);
+  expect(said()).toEqual(["request 7 2", "decline 7 until welcome"]);
+});
+
+test("a neighbour that sends offers away is offered nothing, whatever comes here or there, until it welcomes them", () => {
+  const { peer, said } = watched(pieces(0), 1);
+  peer.addNeighbour({ id: 7, held: pieces() });
+  peer.declined(7, true);
+  expect(said()).toEqual(["grant 7"]);
+  peer.neighbourHas(7, 3);
+  peer.received(undefined, 1);
+  expect(said()).toEqual(["announce 1"]);
+  peer.neighbourWelcomes(7);
+  expect(said()).toEqual(["grant 7"]);
 });
 
 test("a pair that works is kept, until another neighbour has fallen far behind", () => {
@@ -248,7 +273,7 @@ test("a pair that works is kept, until another neighbour has fallen far behind",
 test("what a stranger says changes nothing", () => {
   const { peer, said } = watched(pieces(0));
   peer.granted(99, undefined);
-  peer.declined(99);
+  peer.declined(99, false);
   peer.uploaded(99);
   peer.neighbourHas(99, 1);
   peer.neighbourWelcomes(99);

@@ -12,8 +12,11 @@ export interface PeerActions {
   grant(neighbour: number, suggestion: number | undefined): void;
   /** Ask a neighbour that made an offer for a piece. */
   request(neighbour: number, piece: number): void;
-  /** Tell a neighbour that its offer is not needed now. */
-  decline(neighbour: number): void;
+  /**
+   * Tell a neighbour that its offer is not needed now; and that none will be until it is told that they are welcome (`untilWelcome`), as
+   * while everything that is missing comes by multicast.
+   */
+  decline(neighbour: number, untilWelcome: boolean): void;
   /** Stop a transfer that was asked for: the piece came from elsewhere. */
   cancel(neighbour: number, piece: number): void;
   /** Tell every neighbour that offers are welcome again, although no piece has come. */
@@ -54,6 +57,8 @@ interface Neighbour extends NeighbourFacts {
   lacking: number;
   /** It had no use for an offer, and has told of no progress since. */
   isBusy: boolean;
+  /** It has no use for any offer until it says that they are welcome. */
+  isProvided: boolean;
   /** An upload to it is offered or under way. */
   isServed: boolean;
   /** That upload does not count any more: nothing has been heard of it for a while. */
@@ -109,7 +114,7 @@ export class Peer {
     this.#rarity.addAll(facts.held, 1);
     const lacking = this.held.countMissingIn(facts.held);
     const lane = facts.share === undefined ? this.#near : this.#far;
-    const neighbour = { ...facts, lane, lacking, isBusy: false, isServed: false, isQuiet: false };
+    const neighbour = { ...facts, lane, lacking, isBusy: false, isProvided: false, isServed: false, isQuiet: false };
     this.#neighbours.set(facts.id, neighbour);
     this.#neighbourIds = undefined;
     this.#offerIfFree(neighbour);
@@ -143,6 +148,7 @@ export class Peer {
     const neighbour = this.#neighbours.get(id);
     if (neighbour === undefined) return;
     neighbour.isBusy = false;
+    neighbour.isProvided = false;
     this.#offerIfFree(neighbour);
   }
 
@@ -156,7 +162,7 @@ export class Peer {
     const hasRoom = this.#downloads.countFrom((from) => this.#neighbours.get(from)?.lane === lane) < lane.downloadSlots;
     const piece = hasRoom ? this.#pick(neighbour, suggestion) : undefined;
     if (piece === undefined) {
-      this.#options.actions.decline(id);
+      this.#options.actions.decline(id, this.#isProvided());
       return;
     }
     this.#downloads.add(piece, id);
@@ -187,11 +193,12 @@ export class Peer {
     this.#offerFreeSlots(neighbour.lane);
   }
 
-  /** A neighbour has no use for an offer. */
-  declined(id: number): void {
+  /** A neighbour has no use for an offer: until there is news, or until it says that offers are welcome. */
+  declined(id: number, untilWelcome: boolean): void {
     const neighbour = this.#neighbours.get(id);
     if (neighbour === undefined) return;
     neighbour.isBusy = true;
+    neighbour.isProvided = untilWelcome;
     this.#superSeeding?.withdraw(id);
     const { lane } = neighbour;
     const wasFull = lane.uploads >= lane.uploadSlots;
@@ -277,6 +284,15 @@ export class Peer {
     return this.#rarity.pick({ offered, held, fetching, expected: this.#expected, share: undefined });
   }
 
+  /** Whether all that is missing comes of itself. */
+  #isProvided(): boolean {
+    const expected = this.#expected;
+    if (expected === undefined) return false;
+    const { held } = this;
+    const comes = expected.countMissingIn(held) + this.#downloads.pieces.countMissingIn(expected);
+    return held.size + comes === held.pieceCount;
+  }
+
   #endUpload(neighbour: Neighbour): void {
     if (!neighbour.isServed) return;
     neighbour.isServed = false;
@@ -325,6 +341,6 @@ export class Peer {
   }
 }
 
-function canUseOffer({ lacking, isBusy, isServed }: Neighbour): boolean {
-  return lacking > 0 && !isBusy && !isServed;
+function canUseOffer({ lacking, isBusy, isProvided, isServed }: Neighbour): boolean {
+  return lacking > 0 && !isBusy && !isProvided && !isServed;
 }

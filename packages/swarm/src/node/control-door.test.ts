@@ -180,7 +180,7 @@ describe("the control door", { timeout: 60_000 }, () => {
   test("bans who takes offers for pieces that are not here", async () => {
     const empty = await start(() => lab.receiver());
     const guest = await visitAndEnter(empty);
-    for (let i = 0; i < 3; i++) guest.link.send({ type: "decline" });
+    for (let i = 0; i < 3; i++) guest.link.send({ type: "decline", untilWelcome: false });
     expect(await guest.ended).toBe("gone");
     expect(banOf(empty, guest)).toBe("protocol");
   });

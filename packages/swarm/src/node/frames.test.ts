@@ -55,7 +55,8 @@ describe("frames", () => {
     [{ type: "grant", suggestion: 7 }, "03 000004 00000007"],
     [{ type: "grant", suggestion: undefined }, "03 000004 ffffffff"],
     [{ type: "request", piece: 2 }, "04 000004 00000002"],
-    [{ type: "decline" }, "05 000000"],
+    [{ type: "decline", untilWelcome: false }, "05 000001 00"],
+    [{ type: "decline", untilWelcome: true }, "05 000001 01"],
     [{ type: "welcome" }, "06 000000"],
     [{ type: "cancel", piece: 3 }, "07 000004 00000003"],
     [{ type: "bye", reason: ByeReason.duplicate }, "08 000001 01"],
@@ -83,7 +84,8 @@ describe("frames", () => {
       fc
         .tuple(fc.constantFrom("request", "cancel"), fc.nat(PIECES - 1))
         .map(([type, piece]): Message => ({ type, piece })),
-      fc.constantFrom("decline", "welcome", "ping", "pong").map((type): Message => ({ type })),
+      fc.boolean().map((untilWelcome): Message => ({ type: "decline", untilWelcome })),
+      fc.constantFrom("welcome", "ping", "pong").map((type): Message => ({ type })),
     );
     fc.assert(
       fc.property(
@@ -122,6 +124,7 @@ describe("frames", () => {
     ["a suggestion that the image does not have", "03 000004 00000014"],
     ["a request for a piece that the image does not have", "04 000004 00000014"],
     ["a request for nothing", "04 000000"],
+    ["a decline until something else", "05 000001 02"],
     ["a bye for no reason", "08 000001 05"],
     ["a hello of 16 MiB, before it is there", "01 ffffff"],
     ["a hello of another version", HELLO_HEX.join("").replace("01 04", "02 04")],

@@ -45,7 +45,8 @@ export type Message =
   | { readonly type: "have"; readonly pieces: readonly number[] }
   | { readonly type: "grant"; readonly suggestion: number | undefined }
   | { readonly type: "request" | "cancel"; readonly piece: number }
-  | { readonly type: "decline" | "welcome" | "ping" | "pong" }
+  | { readonly type: "decline"; readonly untilWelcome: boolean }
+  | { readonly type: "welcome" | "ping" | "pong" }
   | { readonly type: "bye"; readonly reason: ByeReason };
 
 const VERSION = 1;
@@ -62,7 +63,7 @@ const LONGEST: Readonly<Record<FrameType, number>> = {
   [FrameType.have]: MAX_HAVE_PIECES * 4,
   [FrameType.grant]: 4,
   [FrameType.request]: 4,
-  [FrameType.decline]: 0,
+  [FrameType.decline]: 1,
   [FrameType.welcome]: 0,
   [FrameType.cancel]: 4,
   [FrameType.bye]: 1,
@@ -83,7 +84,8 @@ const LONGEST: Readonly<Record<FrameType, number>> = {
  *          | u8 hosts | each: u8 length, ASCII | bitmap of the held pieces, unless a flag says all or none
  * have     u32 piece, 1 to 1024 of them
  * grant    u32 suggestion, ffffffff: none           request, cancel   u32 piece
- * bye      u8 reason                                decline, welcome, ping, pong   nothing
+ * bye      u8 reason                                decline   u8: 1 until a welcome comes, else 0
+ * welcome, ping, pong   nothing
  * ```
  *
  * Bit n % 8 of byte n div 8 of a bitmap is piece n; the bits behind the last piece are 0.
@@ -117,6 +119,8 @@ function encodeContent(writer: Writer, message: Message): void {
       writer.u8(message.reason);
       break;
     case "decline":
+      writer.u8(message.untilWelcome ? 1 : 0);
+      break;
     case "welcome":
     case "ping":
     case "pong":
@@ -223,8 +227,11 @@ function decodeContent(type: FrameType, content: Uint8Array, pieceCount: number)
         if (reason > ByeReason.banned) reader.fail(`reason ${reason}, expected 0 to ${ByeReason.banned}`);
         return { type: "bye", reason: reason as ByeReason };
       }
-      case FrameType.decline:
-        return { type: "decline" };
+      case FrameType.decline: {
+        const flag = reader.u8();
+        if (flag > 1) reader.fail(`decline ${flag}, expected 0 or 1`);
+        return { type: "decline", untilWelcome: flag === 1 };
+      }
       case FrameType.welcome:
         return { type: "welcome" };
       case FrameType.ping:

@@ -33,8 +33,12 @@ export class Neighbour {
   offeredAt = 0;
   /** Its offers are declined until then, in milliseconds. */
   declinedUntil = 0;
-  /** It was told that its offers are of no use, and has not been told otherwise. */
+  /** It was told that its offers are of no use, and has not been told otherwise: news of any kind tell it. */
   isKeptWaiting = false;
+  /** It was told to offer nothing until it is told that offers are welcome. */
+  isSentAway = false;
+  /** It said the same. */
+  isProvided = false;
   /** When it was last asked for a sign of life. */
   pingedAt = 0;
   readonly #bulkPort: number;
@@ -71,6 +75,7 @@ export class Neighbour {
 
   /** Whether it lacks something that it was not told of, and knows of little else that it could get here. */
   wantsNews(held: PieceSet): boolean {
+    if (this.isProvided) return false;
     const untold = this.#haveLog.count(this.#told, (piece) => !this.held.has(piece));
     return untold > 0 && held.countMissingIn(this.held) - untold < LITTLE_TO_GET;
   }

@@ -98,7 +98,7 @@ export class Neighbourhood {
         welcome: () => this.#welcome(),
         grant: (id, suggestion) => this.#grant(id, suggestion),
         request: (id, piece) => this.#request(id, piece),
-        decline: (id) => this.#decline(id),
+        decline: (id, untilWelcome) => this.#decline(id, untilWelcome),
         cancel: (id, piece) => this.#cancel(id, piece),
       },
     });
@@ -213,9 +213,11 @@ export class Neighbourhood {
       case "decline":
         if (neighbour.offers === 0) return this.#judge(neighbour.fingerprint, "out-of-turn", "declines no offer");
         neighbour.offers--;
-        this.peer.declined(id);
+        neighbour.isProvided = message.untilWelcome;
+        this.peer.declined(id, message.untilWelcome);
         return this.#useIdleSlots();
       case "welcome":
+        neighbour.isProvided = false;
         return this.peer.neighbourWelcomes(id);
       case "cancel":
         if (neighbour.uploadEnds(message.piece)) this.peer.uploaded(id);
@@ -234,7 +236,7 @@ export class Neighbourhood {
   /** The sender is done with a piece before it is written here: an offer that comes in between waits for that, for a moment. */
   #granted(neighbour: Neighbour, suggestion: number | undefined): void {
     const { clock, downloadSlots } = this.#options;
-    if (this.#isFailed || neighbour.declinedUntil > clock.now()) return this.#decline(neighbour.id);
+    if (this.#isFailed || neighbour.declinedUntil > clock.now()) return this.#decline(neighbour.id, false);
     if (neighbour.isFar || this.fetches.count < downloadSlots || this.#parked.length >= downloadSlots) {
       return this.peer.granted(neighbour.id, suggestion);
     }
@@ -296,7 +298,7 @@ export class Neighbourhood {
     const missing = this.fetches.missingOf(piece);
     if (missing.length === 0) {
       // Multicast has just brought it.
-      neighbour.say({ type: "decline" });
+      neighbour.say({ type: "decline", untilWelcome: false });
       queueMicrotask(() => this.#hold(id, piece));
       return;
     }
@@ -304,11 +306,12 @@ export class Neighbourhood {
     this.fetches.start(neighbour, piece, missing);
   }
 
-  #decline(id: number): void {
+  #decline(id: number, untilWelcome: boolean): void {
     const neighbour = this.#neighbours.get(id);
     if (neighbour === undefined) return;
-    neighbour.say({ type: "decline" });
-    neighbour.isKeptWaiting = true;
+    neighbour.say({ type: "decline", untilWelcome });
+    neighbour.isSentAway = untilWelcome;
+    neighbour.isKeptWaiting = !untilWelcome;
   }
 
   #cancel(id: number, piece: number): void {
@@ -323,12 +326,14 @@ export class Neighbourhood {
     if (this.#isFailed) return;
     const now = this.#options.clock.now();
     for (const neighbour of this.#neighbours.values()) {
-      if (neighbour.isKeptWaiting && neighbour.declinedUntil <= now) this.#welcomeOne(neighbour);
+      const waits = neighbour.isKeptWaiting || neighbour.isSentAway;
+      if (waits && neighbour.declinedUntil <= now) this.#welcomeOne(neighbour);
     }
   }
 
   #welcomeOne(neighbour: Neighbour): void {
     neighbour.isKeptWaiting = false;
+    neighbour.isSentAway = false;
     neighbour.say({ type: "welcome" });
   }
 
