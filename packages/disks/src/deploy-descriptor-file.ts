@@ -4,7 +4,7 @@ import fs from "node:fs";
 import { punchHole, SystemCallError } from "@ingot/linux";
 
 import type { ChunkPlace } from "./deploy-plan.ts";
-import { PlaceState } from "./deploy-target.ts";
+import { type DiskRange, PlaceState } from "./deploy-target.ts";
 import { BLOCK_BYTES, SECTOR_BYTES } from "./limits.ts";
 
 /** Read and looked at in pieces of this size. */
@@ -36,14 +36,32 @@ export function checkPlaces(fd: number, places: readonly ChunkPlace[]): Uint8Arr
   return states;
 }
 
-/** Whether the range reads as zeros; false also where the disk does not give it. */
-export function isZeroRange(fd: number, offset: number, length: number): boolean {
+/** See DeployTarget. What the disk does not give is not zero. */
+export function findNonZero(fd: number, offset: number, length: number): DiskRange[] {
+  const found: { offset: number; length: number }[] = [];
+  const end = offset + length;
   const buffer = Buffer.allocUnsafe(Math.min(PIECE_BYTES, length));
-  for (let at = 0; at < length; at += PIECE_BYTES) {
-    const bytes = buffer.subarray(0, Math.min(PIECE_BYTES, length - at));
-    if (!readWhole(fd, offset + at, bytes) || !isZero(bytes)) return false;
+  for (let at = offset; at < end;) {
+    const bytes = buffer.subarray(0, Math.min(PIECE_BYTES - (at % BLOCK_BYTES), end - at));
+    const isGiven = readWhole(fd, at, bytes);
+    if (!isGiven) addRange(found, at, bytes.length);
+    else if (!isZero(bytes)) {
+      for (let done = 0; done < bytes.length;) {
+        const block = bytes.subarray(done, done + BLOCK_BYTES - ((at + done) % BLOCK_BYTES));
+        if (!isZero(block)) addRange(found, at + done, block.length);
+        done += block.length;
+      }
+    }
+    at += bytes.length;
   }
-  return true;
+  return found;
+}
+
+/** Neighbours become one range. */
+function addRange(ranges: { offset: number; length: number }[], offset: number, length: number): void {
+  const last = ranges.at(-1);
+  if (last !== undefined && last.offset + last.length === offset) last.length += length;
+  else ranges.push({ offset, length });
 }
 
 /**

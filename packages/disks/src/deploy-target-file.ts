@@ -3,12 +3,12 @@ import os from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 
-import { type FileLock, lockFile, seekData } from "@ingot/linux";
+import { dropCache, type FileLock, lockFile, seekData } from "@ingot/linux";
 
 import type { WriteFailure } from "./deploy-descriptor-file.ts";
 import type { ChunkPlace } from "./deploy-plan.ts";
 import { DeployPool } from "./deploy-pool-worker.ts";
-import type { DeployTarget } from "./deploy-target.ts";
+import type { DeployTarget, DiskRange } from "./deploy-target.ts";
 import { sizeOfDisk } from "./disk-size-file.ts";
 import { DiskError } from "./errors.ts";
 import { BLOCK_BYTES, SECTOR_BYTES } from "./limits.ts";
@@ -131,6 +131,12 @@ export class OsDeployTarget implements DeployTarget {
   }
 
   /** See DeployTarget. */
+  async forgetCache(): Promise<void> {
+    await this.sync();
+    dropCache(this.fd);
+  }
+
+  /** See DeployTarget. */
   async zero(offset: number, length: number): Promise<void> {
     if (this.isHole(offset, length)) return;
     const answer = await this.#pool.run({ kind: "zero", fd: this.fd, offset, length });
@@ -138,10 +144,10 @@ export class OsDeployTarget implements DeployTarget {
   }
 
   /** See DeployTarget. */
-  async isZero(offset: number, length: number): Promise<boolean> {
-    if (this.isHole(offset, length)) return true;
-    const answer = await this.#pool.run({ kind: "isZero", fd: this.fd, offset, length });
-    return answer.kind === "looked" && answer.isZero;
+  async findNonZero(offset: number, length: number): Promise<readonly DiskRange[]> {
+    if (this.isHole(offset, length)) return [];
+    const answer = await this.#pool.run({ kind: "findNonZero", fd: this.fd, offset, length });
+    return answer.kind === "looked" ? answer.nonZero : [];
   }
 
   /** See DeployTarget. Only files have holes that can be seen. */

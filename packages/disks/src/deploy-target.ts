@@ -13,6 +13,12 @@ export const PlaceState = {
 /** One of the values of `PlaceState`. */
 export type PlaceState = (typeof PlaceState)[keyof typeof PlaceState];
 
+/** Bytes of the target. */
+export interface DiskRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
 /** The disk that a deployment fills. Ranges are multiples of 512 bytes. */
 export interface DeployTarget {
   /** For messages. */
@@ -30,10 +36,12 @@ export interface DeployTarget {
    * place when it is in one of the `written` places: a sync does not tell by itself.
    */
   sync(written?: readonly ChunkPlace[]): Promise<void>;
+  /** Reads that begin afterwards are answered by the medium, and not by what the operating system remembers of it. */
+  forgetCache(): Promise<void>;
   /** Makes the range read as zeros; what is zeros already is not written where that can be told. DiskError `write-failed`. */
   zero(offset: number, length: number): Promise<void>;
-  /** Whether the range reads as zeros. */
-  isZero(offset: number, length: number): Promise<boolean>;
+  /** Where in the range something else than zeros stands, or cannot be read: ascending, in blocks of 4 KiB of the target. */
+  findNonZero(offset: number, length: number): Promise<readonly DiskRange[]>;
   /** True when the range is known to hold no data without reading it. */
   isHole(offset: number, length: number): boolean;
   /** One `PlaceState` for each place. */

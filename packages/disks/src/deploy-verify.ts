@@ -2,8 +2,15 @@ import type { DeployBits } from "./deploy-bits.ts";
 import type { DeployMap } from "./deploy-map.ts";
 import type { DeployPlan } from "./deploy-plan.ts";
 import { isWhole, scanChunks } from "./deploy-scan.ts";
-import { type DeployTarget, PlaceState } from "./deploy-target.ts";
+import { type DeployTarget, type DiskRange, PlaceState } from "./deploy-target.ts";
 import { outsideOf } from "./deploy-zeroes.ts";
+
+/** A place of a chunk that does not hold it. */
+export interface WrongPlace extends DiskRange {
+  readonly chunk: number;
+  /** The disk does not give its bytes. */
+  readonly unreadable: boolean;
+}
 
 /** What a verification found. */
 export interface DeployVerifyReport {
@@ -13,9 +20,9 @@ export interface DeployVerifyReport {
   /** Numbers of the chunks that are wrong in at least one place. */
   readonly damaged: readonly number[];
   /** Places whose bytes are wrong, or that the disk does not give, ascending. */
-  readonly places: readonly { readonly offset: number; readonly length: number; readonly unreadable: boolean }[];
-  /** Extents that should be zeros and are not, ascending. */
-  readonly notZero: readonly { readonly offset: number; readonly length: number }[];
+  readonly places: readonly WrongPlace[];
+  /** What should be zeros and is not, ascending. */
+  readonly notZero: readonly DiskRange[];
 }
 
 /** What verifying takes. */
@@ -27,7 +34,13 @@ export interface DeployVerifyOptions {
   readonly onProgress: (doneBytes: number, totalBytes: number) => void;
 }
 
-/** Hashes what is held and reads what should be zeros; notes in `bits` what is not so. The caller flushes. */
+/** Zeros are looked at in steps of this size, so that the work can be stopped and seen. */
+const ZERO_STEP_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Hashes what is held and reads what should be zeros, as the medium has it; notes in `bits` what is not so. The caller flushes, before as
+ * well as afterwards.
+ */
 export async function verifyDeployment(
   target: DeployTarget,
   plan: DeployPlan,
@@ -44,10 +57,11 @@ export async function verifyDeployment(
     0,
   );
   const totalBytes = checkedBytes + empties.reduce((sum, [, { length }]) => sum + length, 0);
+  await target.forgetCache();
   let doneBytes = 0;
   const progress = (bytes: number): void => options.onProgress((doneBytes += bytes), totalBytes);
   const damaged: number[] = [];
-  const places: { offset: number; length: number; unreadable: boolean }[] = [];
+  const places: WrongPlace[] = [];
   for await (const { chunk, states } of scanChunks(target, plan, chunks, {
     signal: options.signal,
     onBytes: progress,
@@ -61,19 +75,21 @@ export async function verifyDeployment(
     bits.remove(chunk);
     for (const [at, offset] of offsets.entries()) {
       if (states[at] === PlaceState.right) continue;
-      places.push({ offset, length, unreadable: states[at] === PlaceState.unreadable });
+      places.push({ chunk, offset, length, unreadable: states[at] === PlaceState.unreadable });
     }
   }
-  const notZero: { offset: number; length: number }[] = [];
+  const notZero: DiskRange[] = [];
   for (const [empty, extent] of empties) {
-    options.signal?.throwIfAborted();
-    const ranges = outsideOf(map, extent);
-    const answers = await Promise.all(ranges.map(({ offset, length }) => target.isZero(offset, length)));
-    if (answers.includes(false)) {
-      notZero.push({ offset: extent.offset, length: extent.length });
-      bits.noteEmpty(empty, false);
+    const before = notZero.length;
+    for (const range of outsideOf(map, extent)) {
+      for (let at = 0; at < range.length; at += ZERO_STEP_BYTES) {
+        options.signal?.throwIfAborted();
+        const step = Math.min(ZERO_STEP_BYTES, range.length - at);
+        notZero.push(...(await target.findNonZero(range.offset + at, step)));
+        progress(step);
+      }
     }
-    progress(extent.length);
+    if (notZero.length > before) bits.noteEmpty(empty, false);
   }
   places.sort((a, b) => a.offset - b.offset);
   return { checkedChunks: chunks.length, checkedBytes, damaged, places, notZero };

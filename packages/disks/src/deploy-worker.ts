@@ -1,6 +1,6 @@
 import { parentPort } from "node:worker_threads";
 
-import { checkPlaces, isZeroRange, zeroRange } from "./deploy-descriptor-file.ts";
+import { checkPlaces, findNonZero, zeroRange } from "./deploy-descriptor-file.ts";
 import type { DeployRequest, DeployAnswer, DeployTask } from "./deploy-tasks.ts";
 
 function perform(task: DeployTask): DeployAnswer {
@@ -9,8 +9,8 @@ function perform(task: DeployTask): DeployAnswer {
       return { kind: "checked", states: checkPlaces(task.fd, task.places) };
     case "zero":
       return { kind: "zeroed", failure: zeroRange(task.fd, task.offset, task.length) };
-    case "isZero":
-      return { kind: "looked", isZero: isZeroRange(task.fd, task.offset, task.length) };
+    case "findNonZero":
+      return { kind: "looked", nonZero: findNonZero(task.fd, task.offset, task.length) };
   }
 }
 

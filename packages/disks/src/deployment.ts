@@ -11,6 +11,7 @@ import { OsDeployTarget } from "./deploy-target-file.ts";
 import { type DeployVerifyReport, verifyDeployment } from "./deploy-verify.ts";
 import { zeroEmpties } from "./deploy-zeroes.ts";
 import { DiskError } from "./errors.ts";
+import { SECTOR_BYTES } from "./limits.ts";
 
 /** How far a long step is; bytes of the image. */
 export interface DeploymentProgress {
@@ -28,8 +29,8 @@ export interface DeploymentContent {
   /** Nothing is written, and nothing is known before `verify`, which is what this is for. Default false. */
   readonly readOnly?: boolean | undefined;
   /**
-   * As `readOnly`, but chunks may be written: to repair a disk that was deployed long ago. There is no map, which would overwrite what the machine
-   * keeps by now where the image has zeros or behind the image's end; so does `finish`, while `flush` does not. Default false.
+   * As `readOnly`, but `rewrite` may be called: to repair a disk that was deployed long ago. There is no map, which would overwrite what the machine
+   * keeps by now where the image has zeros or behind the image's end. Default false.
    */
   readonly repairOnly?: boolean | undefined;
   /** Whether don't-care extents may keep what the disk held before. Default false: they become zeros. */
@@ -220,6 +221,23 @@ export class Deployment {
     });
     await this.flush();
     return report;
+  }
+
+  /**
+   * Writes bytes of the image where they are damaged, makes them durable, and reads them again from the medium. Nothing else is touched. DiskError
+   * `write-failed`, `damaged-chunk` for a disk that does not keep them.
+   */
+  async rewrite(parts: readonly { readonly offset: number; readonly bytes: Uint8Array }[]): Promise<void> {
+    for (const { offset, bytes } of parts) await this.#target.write(offset, bytes);
+    await this.#target.forgetCache();
+    for (const { offset, bytes } of parts) {
+      const again = new Uint8Array(bytes.length);
+      await this.#target.read(offset, again);
+      if (Buffer.compare(again, bytes) === 0) continue;
+      const sector = Math.floor(offset / SECTOR_BYTES);
+      const what = `${this.#target.name}: sector ${sector} (byte ${offset}) does not keep what is written there`;
+      throw new DiskError("damaged-chunk", what, { place: { offset, sector, errno: "EIO" } });
+    }
   }
 
   /** See DeploymentStats. */

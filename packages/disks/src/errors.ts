@@ -12,7 +12,7 @@ export type DiskErrorCode =
   | "wrong-base"
   /** The have-map belongs to another manifest. */
   | "wrong-manifest"
-  /** A chunk has another length than its manifest says. */
+  /** A chunk has another length than its manifest says, or the disk does not keep it as it was written (`place` says where). */
   | "damaged-chunk"
   /** The stored file was written by a newer version of the program. */
   | "unsupported-version"
@@ -55,7 +55,7 @@ export interface DiskPlace {
 export class DiskError extends Error {
   override readonly name = "DiskError";
   readonly code: DiskErrorCode;
-  /** Only with `write-failed`, and only when the place is known. */
+  /** Only with `write-failed` and `damaged-chunk`, and only when the place is known. */
   readonly place: DiskPlace | undefined;
 
   constructor(code: DiskErrorCode, message: string, options: ErrorOptions & { place?: DiskPlace } = {}) {

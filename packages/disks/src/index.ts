@@ -7,7 +7,8 @@ export { BootTraceStore } from "./boot-trace-store.ts";
 export type { TracedImage } from "./boot-trace-store.ts";
 export { DeployPlan } from "./deploy-plan.ts";
 export type { DistinctChunk } from "./deploy-plan.ts";
-export type { DeployVerifyReport } from "./deploy-verify.ts";
+export type { DiskRange } from "./deploy-target.ts";
+export type { DeployVerifyReport, WrongPlace } from "./deploy-verify.ts";
 export { Deployment } from "./deployment.ts";
 export type {
   ChunkTally,
@@ -18,6 +19,7 @@ export type {
 } from "./deployment.ts";
 export { DiskError } from "./errors.ts";
 export type { DiskErrorCode, DiskPlace } from "./errors.ts";
+export { ImageView } from "./image-view.ts";
 export { OsVolume } from "./os-volume-file.ts";
 export type { OsVolumeOptions } from "./os-volume-file.ts";
 export { Overlay } from "./overlay.ts";
@@ -32,6 +34,9 @@ export type { ReplicaOptions, ReplicaProgress, ReplicaStats, ReplicaWork, Unavai
 export { ReplicaPool } from "./replica-pool.ts";
 export { ReplicaView } from "./replica-view.ts";
 export type { ReplicaViewOptions } from "./replica-view.ts";
+export { unchangedParts } from "./unchanged-files/unchanged-files.ts";
+export type { UnchangedPart } from "./unchanged-files/unchanged-files.ts";
+export { partOf } from "./used-blocks/byte-reader.ts";
 export type { ByteReader } from "./used-blocks/byte-reader.ts";
 export { recognise } from "./used-blocks/recognise.ts";
 export type { Finding, FindingKind } from "./used-blocks/recognise.ts";

@@ -2,7 +2,7 @@ import { sha256 } from "@ingot/chunks";
 import type { CrashVolume } from "@ingot/testkit/crash";
 
 import type { ChunkPlace } from "../src/deploy-plan.ts";
-import { type DeployTarget, PlaceState } from "../src/deploy-target.ts";
+import { type DeployTarget, type DiskRange, PlaceState } from "../src/deploy-target.ts";
 import type { DurableFile } from "../src/volume.ts";
 
 const DISK = "disk";
@@ -55,10 +55,14 @@ export class CrashDeployTarget implements DeployTarget {
     await this.#file.punchHole(offset, length);
   }
 
-  async isZero(offset: number, length: number): Promise<boolean> {
+  async findNonZero(offset: number, length: number): Promise<readonly DiskRange[]> {
     const bytes = new Uint8Array(length);
     await this.#file.read(offset, bytes);
-    return bytes.every((byte) => byte === 0);
+    return bytes.every((byte) => byte === 0) ? [] : [{ offset, length }];
+  }
+
+  async forgetCache(): Promise<void> {
+    // Nothing stands between this disk and its reader.
   }
 
   isHole(): boolean {

@@ -84,6 +84,39 @@ test.skipIf(!hasLoops).each([512, 4096])(
   },
 );
 
+test.skipIf(!hasLoops)("a verification asks the medium: what has changed below the page cache is seen", async () => {
+  // Not on a tmpfs: there is nothing below its cache.
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), "ingot-medium-"));
+  onTestFinished(() => fs.rmSync(directory, { recursive: true }));
+  const image = smallImage(seededRandom(1), 300);
+  const file = path.join(directory, "disk");
+  fs.writeFileSync(file, Buffer.alloc(8 * MIB));
+  const device = attach(file);
+  await using filled = await deploy(device, image);
+  await filled.fill(image.reader);
+  await filled.finish();
+  await filled.close();
+  // While it is open the kernel remembers what was read.
+  const held = fs.openSync(device, "r");
+  onTestFinished(() => fs.closeSync(held));
+  const place = filled.plan.chunk(7).offsets[0] ?? 0;
+  const before = Buffer.alloc(4096);
+  fs.readSync(held, before, 0, 4096, place);
+  const seek = `seek=${place / 4096}`;
+  run("dd", "if=/dev/urandom", `of=${file}`, "bs=4096", seek, "count=1", "conv=notrunc", "oflag=direct", "status=none");
+  const remembered = Buffer.alloc(4096);
+  fs.readSync(held, remembered, 0, 4096, place);
+  expect(remembered.equals(before), "the page cache still has the old bytes").toBe(true);
+
+  const { manifest, manifestId } = image;
+  await using deployment = await Deployment.open({ path: device, manifest, manifestId, repairOnly: true });
+  const { damaged } = await deployment.verify();
+  expect(damaged).toEqual([7]);
+  await deployment.rewrite([{ offset: place, bytes: before }]);
+  expect(fs.readFileSync(file).compare(before, 0, 4096, place, place + 4096)).toBe(0);
+  expect((await deployment.verify()).damaged).toEqual([]);
+});
+
 test.skipIf(!hasLoops)("a device that is mounted is refused, one that is too small, too", async () => {
   const directory = makeTmpfs(64 * MIB);
   const image = smallImage(seededRandom(1), 300);

@@ -1,5 +1,6 @@
 export { CachedReader } from "./cached-read.ts";
 export { duplicateDescriptor } from "./descriptor.ts";
+export { dropCache } from "./drop-cache.ts";
 export { SystemCallError } from "./errors.ts";
 export { openRawIcmp6Socket } from "./icmp6-socket.ts";
 export type { Icmp6Packet, Icmp6Socket, Icmp6SocketOptions } from "./icmp6-socket.ts";

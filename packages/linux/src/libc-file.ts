@@ -16,6 +16,8 @@ interface Libc {
   /** `name` ends with a zero byte. */
   readonly if_nametoindex: (name: Uint8Array) => number;
   readonly lseek: (fd: number, offset: bigint, whence: number) => bigint;
+  /** Returns the error's number, and leaves `errno` alone. */
+  readonly posix_fadvise: (fd: number, offset: bigint, length: bigint, advice: number) => number;
   /** `vectors` are `struct iovec`, whose pointers come from `addressOf`. */
   readonly preadv2: (fd: number, vectors: Uint8Array, count: number, offset: bigint, flags: number) => bigint;
   /** `headers` are `struct mmsghdr`, whose pointers come from `addressOf`; `timeout` is a null pointer. */
@@ -66,6 +68,7 @@ function load(): Libc {
     getsockopt: { return: "i32", arguments: ["i32", "i32", "i32", "buffer", "buffer"] },
     if_nametoindex: { return: "u32", arguments: ["buffer"] },
     lseek: { return: "i64", arguments: ["i32", "i64", "i32"] },
+    posix_fadvise: { return: "i32", arguments: ["i32", "i64", "i64", "i32"] },
     preadv2: { return: "i64", arguments: ["i32", "buffer", "i32", "i64", "i32"] },
     recvmmsg: { return: "i32", arguments: ["i32", "buffer", "u32", "i32", "pointer"] },
     recvmsg: { return: "i64", arguments: ["i32", "buffer", "i32"] },
