@@ -2,7 +2,7 @@ export { distributionBound, type SwarmCapacity } from "./bound.ts";
 export { PieceMap } from "./piece-map.ts";
 export { PieceSet } from "./piece-set.ts";
 export { Peer, type NeighbourFacts, type PeerActions, type PeerOptions } from "./peer.ts";
-export { preload, replaceSeed, scoreSeed, type SeedCandidate, type SeedFacts, slowSeeds, smoothed } from "./seeds.ts";
+export { divideAmong } from "./seeds.ts";
 export { Tracker, type Introduction, type Member } from "./tracker.ts";
 export { SwarmError, type SwarmErrorCode, type SwarmErrorDetails } from "./errors.ts";
 export {
@@ -57,13 +57,8 @@ export type {
   TrackerClient,
   UnknownPeer,
 } from "./node/tracker-client.ts";
-export {
-  type MemberStatus,
-  type TrackedPeer,
-  type TrackerEvent,
-  TrackerService,
-  type TrackerServiceOptions,
-} from "./tracker-service.ts";
+export type { MemberStatus, TrackedPeer, TrackerEvent, TrackerServiceOptions } from "./tracked-swarm.ts";
+export { TrackerService } from "./tracker-service.ts";
 export type { SwarmClock } from "./node/clock.ts";
 export { ControlDoor } from "./node/control-socket.ts";
 export type { BulkDoor, SwarmNodeEvent, SwarmNodeOptions, SwarmNodeStats } from "./node/node-options.ts";

@@ -1,6 +1,9 @@
 /** Neighbours that a tracker chooses for each peer, twice as many at most with those that choose it: more than ln N + 3 of the largest swarm. */
 export const NEIGHBOURS = 15;
 
+/** Neighbours of one peer, with those that chose it. */
+export const MAX_NEIGHBOURS: number = NEIGHBOURS * 2;
+
 /** Of a peer's neighbours in its own site, those that lie outside of its switch, so that no switch becomes an island. */
 export const LONG_LINKS = 6;
 
@@ -30,6 +33,18 @@ export const MAX_SOURCES_OF_PIECE = 2;
 
 /** An offer unanswered, or a transfer still, for so long takes no slot: more than TCP takes to send again (200 ms), less than a death takes to prove. */
 export const QUIET_AFTER_MS = 250;
+
+/** Seeds of its own site that a newcomer is introduced to, where there are so many with room. */
+export const SEEDS_PER_PEER = 2;
+
+/** A source that was not measured yet is taken to be as quick as a gigabit, in bytes per second: so it gets a chance. */
+export const ASSUMED_UPLOAD_RATE = 125_000_000;
+
+/** What a receiver says of a source counts for so long, in milliseconds: more than the longest time between two reports. */
+export const VERDICT_MS = 12_000;
+
+/** A source from which so many got nothing, and nobody anything, has stalled: one alone may have a bad cable. */
+export const STALLED_BY = 2;
 
 /** A seed is slow when it takes this many times as long as the one in the middle. */
 export const SLOW_SEED_FACTOR = 3;

@@ -1,7 +1,6 @@
-import { seededRandom } from "@ingot/testkit/link";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { preload, replaceSeed, scoreSeed, type SeedFacts, slowSeeds, smoothed } from "./seeds.ts";
+import { chooseSeed, divideAmong, scoreSeed, type SeedFacts, slowSeeds } from "./seeds.ts";
 
 const GIGABIT = 125e6;
 const seed = (id: number, facts: Partial<SeedFacts> = {}): SeedFacts => ({
@@ -25,11 +24,6 @@ describe("the score of a seed", () => {
     ["more load", { load: 0.75 }],
   ])("is worse for %s", (_what, facts) => {
     expect(scoreSeed(seed(1, facts))).toBeGreaterThan(scoreSeed(seed(1)));
-  });
-
-  test("follows what is measured, a quarter of the way each time", () => {
-    expect(smoothed(undefined, 100)).toBe(100);
-    expect(smoothed(100, 200)).toBe(125);
   });
 });
 
@@ -62,52 +56,49 @@ describe("slow seeds", () => {
   });
 });
 
-describe("the place of a dead seed is taken", () => {
-  const candidate = (id: number, site: string, heldPieces: number, facts: Partial<SeedFacts> = {}) => ({
+describe("who needs a source is introduced to", () => {
+  const candidate = (id: number, heldPieces: number, facts: Partial<SeedFacts> = {}) => ({
     ...seed(id, facts),
-    site,
     heldPieces,
   });
 
   test.each([
-    ["by the one that holds most", [candidate(1, "a", 5), candidate(2, "b", 9)], 2],
-    ["by one of its site, of two that hold as much", [candidate(1, "b", 9), candidate(2, "a", 9, { load: 0.5 })], 2],
-    ["by the quickest of these", [candidate(1, "a", 9, { load: 0.5 }), candidate(2, "a", 9)], 2],
-    ["by nobody when there is nobody", [], undefined],
+    ["the one that holds most", [candidate(1, 5), candidate(2, 9, { load: 0.5 })], 2],
+    ["the quickest of those", [candidate(1, 9, { load: 0.5 }), candidate(2, 9), candidate(3, 5)], 2],
+    ["nobody when there is nobody", [], undefined],
   ])("%s", (_what, candidates, expected) => {
-    expect(replaceSeed("a", candidates)).toBe(expected);
+    expect(chooseSeed(candidates)).toBe(expected);
   });
 });
 
 describe("what seeds fetch ahead", () => {
-  test("is given to each in equal parts, and no piece twice before all are given once", () => {
+  test("is the first part of the image, each piece of it once, and as much for each", () => {
     const cases = fc.record({
       share: fc.double({ min: 0, max: 1, noNaN: true }),
       seeds: fc.integer({ min: 1, max: 12 }),
       pieceCount: fc.integer({ min: 1, max: 300 }),
-      chance: fc.nat(),
     });
     fc.assert(
-      fc.property(cases, ({ share, seeds, pieceCount, chance }) => {
+      fc.property(cases, ({ share, seeds, pieceCount }) => {
         const ids = Array.from({ length: seeds }, (_unused, index) => index + 100);
-        const plan = preload(share, ids, pieceCount, seededRandom(chance));
+        const plan = divideAmong(share, ids, pieceCount);
         expect([...plan.keys()]).toEqual(ids);
-        const copies = Array.from({ length: pieceCount }, (_unused, piece) =>
-          [...plan.values()].filter((part) => part.has(piece)),
-        ).map(({ length }) => length);
-        for (const part of plan.values()) expect(part.size).toBe(Math.ceil(share * pieceCount));
-        expect(Math.max(...copies) - Math.min(...copies)).toBeLessThanOrEqual(1);
+        const end = Math.ceil(share * pieceCount);
+        for (let piece = 0; piece < pieceCount; piece++) {
+          const holders = [...plan.values()].filter((part) => part.has(piece));
+          expect(holders).toHaveLength(piece < end ? 1 : 0);
+        }
+        const sizes = [...plan.values()].map(({ size }) => size);
+        expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1);
       }),
     );
   });
 
-  test("a fifth for each of five is the whole image", () => {
-    const parts = [...preload(0.2, [1, 2, 3, 4, 5], 1000, seededRandom(3)).values()];
-    expect(parts.map(({ size }) => size)).toEqual([200, 200, 200, 200, 200]);
-    for (let piece = 0; piece < 1000; piece++) expect(parts.filter((part) => part.has(piece))).toHaveLength(1);
+  test("who stands in for another has the parts of both", () => {
+    expect(divideAmong(1, ["a", "b", "a"], 9).get("a")?.size).toBe(6);
   });
 
   test.each([-0.1, 1.01, Number.NaN])("a share of %d is refused", (share) => {
-    expect(() => preload(share, [1], 10, Math.random)).toThrow(RangeError);
+    expect(() => divideAmong(share, [1], 10)).toThrow(RangeError);
   });
 });

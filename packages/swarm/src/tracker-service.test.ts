@@ -1,7 +1,8 @@
 import { seededRandom } from "@ingot/testkit/link";
 import { describe, expect, test } from "vitest";
 import type { JoinAnswer, ReportAnswer, ReportRequest } from "./node/tracker-client.ts";
-import { type TrackedPeer, type TrackerEvent, TrackerService } from "./tracker-service.ts";
+import type { TrackedPeer, TrackerEvent } from "./tracked-swarm.ts";
+import { TrackerService } from "./tracker-service.ts";
 
 const SWARM = "5".repeat(64);
 const NOTHING = { heldPieces: 0, isComplete: false };

@@ -1,6 +1,6 @@
 import { seededRandom } from "@ingot/testkit/link";
 import { expect, test } from "vitest";
-import { GATEWAYS_PER_SITE, NEIGHBOURS } from "./limits.ts";
+import { GATEWAYS_PER_SITE, MAX_NEIGHBOURS, NEIGHBOURS } from "./limits.ts";
 import { type Introduction, type Member, Tracker } from "./tracker.ts";
 
 function swarm(members: readonly Omit<Member, "id" | "isSeed">[], seed = 1) {
@@ -100,4 +100,28 @@ test("joining twice and leaving twice is joining and leaving once", () => {
   expect(tracker.leave(3)).toEqual([]);
   expect(tracker.size).toBe(9);
   expect(tracker.neighboursOf(3)).toEqual([]);
+});
+
+test("a neighbour that is of no use gives way to another, for both sides", () => {
+  const { tracker } = swarm(sites(100, 1));
+  const [useless = -1] = tracker.neighboursOf(7);
+  const to = Array.from({ length: 100 }, (_unused, id) => id).find(
+    (id) => id !== 7 && !tracker.neighboursOf(7).includes(id) && tracker.neighboursOf(id).length < MAX_NEIGHBOURS,
+  );
+  expect(tracker.relink(7, to ?? -1, useless)).toEqual([{ a: 7, b: to, isRemote: false }]);
+  expect(tracker.neighboursOf(7)).toContain(to);
+  expect(tracker.neighboursOf(7)).not.toContain(useless);
+  expect(tracker.neighboursOf(useless)).not.toContain(7);
+  expect(tracker.relink(7, to ?? -1)).toEqual([]);
+  expect(tracker.relink(7, 7)).toEqual([]);
+  expect(tracker.relink(7, 1000, to)).toEqual([]);
+});
+
+test("whoever is slow is chosen last", () => {
+  const tracker = new Tracker(seededRandom(2));
+  for (let id = 0; id < 40; id++) tracker.join({ id, site: "s", isSeed: false });
+  const before = tracker.neighboursOf(3).length;
+  tracker.setSlow(new Set([3]));
+  for (let id = 40; id < 80; id++) tracker.join({ id, site: "s", isSeed: false });
+  expect(tracker.neighboursOf(3)).toHaveLength(before);
 });

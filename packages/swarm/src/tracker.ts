@@ -1,4 +1,4 @@
-import { GATEWAYS_PER_SITE, LONG_LINKS, NEIGHBOURS, REMOTE_LINKS } from "./limits.ts";
+import { GATEWAYS_PER_SITE, LONG_LINKS, MAX_NEIGHBOURS, NEIGHBOURS, REMOTE_LINKS } from "./limits.ts";
 
 /** A peer as the tracker sees it. */
 export interface Member {
@@ -24,9 +24,6 @@ interface Entry extends Member {
   /** Its place among the gateways of its site; undefined for all others. */
   gateway: number | undefined;
 }
-
-/** How many may be more than `NEIGHBOURS`, because they were chosen by others. */
-const MAX_NEIGHBOURS = NEIGHBOURS * 2;
 
 /** Random candidates that are looked at for each link. */
 const TRIES = 8;
@@ -63,7 +60,7 @@ export class Tracker {
     return this.#members.get(id)?.gateway;
   }
 
-  /** The seeds that are slow now (`slowSeeds`), in place of those of the last call: from now on they are linked to other sites last. */
+  /** Those that are slow now (`slowSeeds`), in place of those of the last call: from now on others are chosen before them. */
   setSlow(ids: ReadonlySet<number>): void {
     this.#slow = ids;
   }
@@ -97,6 +94,19 @@ export class Tracker {
     return links;
   }
 
+  /** Links two peers, in place of a link of the first one that is of no use to it. Nothing when the second one has all the neighbours it can have. */
+  relink(id: number, to: number, from?: number): Introduction[] {
+    const [entry, other] = [this.#members.get(id), this.#members.get(to)];
+    if (entry === undefined || other === undefined || entry === other || entry.neighbours.has(to)) return [];
+    if (other.neighbours.size >= MAX_NEIGHBOURS) return [];
+    const useless = this.#members.get(from ?? -1);
+    if (useless !== undefined) {
+      entry.neighbours.delete(useless.id);
+      useless.neighbours.delete(id);
+    }
+    return [connect(entry, other)];
+  }
+
   /** Gives a peer neighbours of its own site until it has `wanted`. */
   #linkWithin(entry: Entry, wanted: number): Introduction[] {
     const links: Introduction[] = [];
@@ -107,6 +117,7 @@ export class Tracker {
       for (let tries = 0; entry.neighbours.size < upTo && tries < upTo * TRIES; tries++) {
         const other = this.#members.get(candidates[Math.floor(this.#random() * candidates.length)] ?? -1);
         if (other === undefined || other === entry || other.neighbours.size >= MAX_NEIGHBOURS) continue;
+        if (this.#slow.has(other.id) && tries < (upTo * TRIES) / 2) continue;
         if (!entry.neighbours.has(other.id)) links.push(connect(entry, other));
       }
     };

@@ -1,20 +1,11 @@
 import { type ByteReader, readBytes } from "./byte-reader.ts";
-import { type ExtSuperblock, rawCrc, readExtSuperblock, SUPERBLOCK_OFFSET } from "./ext-superblock.ts";
-import { countFree, rawUsage, setBits, UsageBuilder, type Usage } from "./usage.ts";
-
-const BLOCK_BITMAP_UNWRITTEN = 2;
-
-interface Group {
-  readonly bitmapBlock: number;
-  readonly inodeBitmapBlock: number;
-  readonly inodeTableBlock: number;
-  readonly freeClusters: number;
-  readonly isUnwritten: boolean;
-  readonly bitmapChecksum: number;
-}
+import { type ExtGroup, readGroups, superblockBlock } from "./ext-groups.ts";
+import { type ExtSuperblock, rawCrc, readExtSuperblock } from "./ext-superblock.ts";
+import { findSwapFiles } from "./ext-swap-files.ts";
+import { countFree, rawUsage, setBits, UsageBuilder, type Usage, withFree } from "./usage.ts";
 
 /**
- * Which blocks of an ext2, ext3 or ext4 are in use, by its group bitmaps; `undefined` when it is none. One that was not unmounted
+ * Which blocks of an ext2, ext3 or ext4 are in use, by its group bitmaps, without the content of swap files; `undefined` when it is none. One that was not unmounted
  * cleanly, or whose bitmaps are not what their checksums and free counts say, is raw with a reason.
  * (Linux, Documentation/filesystems/ext4: super, group_descr, bitmaps.)
  */
@@ -45,37 +36,15 @@ export async function extUsage(reader: ByteReader): Promise<Usage | undefined> {
     // The last cluster may reach beyond the file system.
     builder.add("data", (blocks - whole * blocksPerCluster) * blockBytes);
   }
-  return { content: "ext", ranges: builder.finish(reader.sizeBytes) };
-}
-
-async function readGroups(reader: ByteReader, superblock: ExtSuperblock): Promise<Group[]> {
-  const { descriptorBytes, blockBytes, groupCount } = superblock;
-  const at = (superblockBlock(superblock) + 1) * blockBytes;
-  const bytes = await readBytes(reader, at, groupCount * descriptorBytes);
-  const view = new DataView(bytes.buffer);
-  return Array.from({ length: groupCount }, (_, group) => {
-    const at = group * descriptorBytes;
-    const high = descriptorBytes >= 64;
-    const u16 = (low: number, upper: number): number =>
-      view.getUint16(at + low, true) + (high ? view.getUint16(at + upper, true) * 2 ** 16 : 0);
-    const u32 = (low: number, upper: number): number =>
-      view.getUint32(at + low, true) + (high ? view.getUint32(at + upper, true) * 2 ** 32 : 0);
-    return {
-      bitmapBlock: u32(0, 0x20),
-      inodeBitmapBlock: u32(4, 0x24),
-      inodeTableBlock: u32(8, 0x28),
-      freeClusters: u16(0xc, 0x2c),
-      isUnwritten: superblock.hasLazyBitmaps && (view.getUint16(at + 0x12, true) & BLOCK_BITMAP_UNWRITTEN) !== 0,
-      bitmapChecksum: u16(0x18, 0x38),
-    };
-  });
+  const swapped = await findSwapFiles(reader, superblock, groups);
+  return { content: "ext", ranges: withFree(builder.finish(reader.sizeBytes), swapped) };
 }
 
 /** The group's bitmap; zeros when it was never written; undefined when it is damaged. */
 async function readBitmap(
   reader: ByteReader,
   superblock: ExtSuperblock,
-  group: Group,
+  group: ExtGroup,
 ): Promise<Uint8Array | undefined> {
   const { blockBytes, blocksPerGroup, blocksPerCluster, checksumSeed, descriptorBytes, blockCount } = superblock;
   if (group.isUnwritten) return new Uint8Array(blockBytes);
@@ -88,18 +57,13 @@ async function readBitmap(
   return isRight ? bits : undefined;
 }
 
-/** The block of the first superblock: with blocks of 1 KiB not the first one, also where bigalloc counts from block 0. */
-function superblockBlock({ blockBytes }: ExtSuperblock): number {
-  return Math.floor(SUPERBLOCK_OFFSET / blockBytes);
-}
-
 interface BlockRun {
   readonly block: number;
   readonly count: number;
 }
 
 /** Superblocks, descriptors, bitmaps and inode tables, by the group that they lie in: bitmaps that were never written do not name them. */
-function metadataOf(superblock: ExtSuperblock, groups: readonly Group[]): Map<number, BlockRun[]> {
+function metadataOf(superblock: ExtSuperblock, groups: readonly ExtGroup[]): Map<number, BlockRun[]> {
   const { firstDataBlock, blocksPerGroup, blockBytes, descriptorBytes, blockCount } = superblock;
   const byGroup = new Map<number, BlockRun[]>();
   const add = (from: number, total: number): void => {

@@ -1,4 +1,5 @@
 import { SECTOR_BYTES } from "../limits.ts";
+import type { ByteRange } from "./byte-reader.ts";
 import { MAX_USED_RANGES } from "./limits.ts";
 
 /** A range of a partition that is in use, or free. */
@@ -93,12 +94,6 @@ function append(ranges: UsedRange[], kind: UsedRange["kind"], offset: number, le
   const last = ranges.at(-1);
   if (last?.kind === kind) ranges[ranges.length - 1] = { ...last, length: last.length + length };
   else ranges.push({ kind, offset, length });
-}
-
-/** A range of bytes. */
-export interface ByteRange {
-  readonly offset: number;
-  readonly length: number;
 }
 
 /** The same ranges, and in `free`, which MAY overlap and be in any order, is nothing that somebody needs. What is outside of whole sectors stays data. */
