@@ -40,7 +40,10 @@ export interface ChangeWindow {
   readonly to: string;
 }
 
-/** A file that is made for each machine from a template: `${name}`, `${id}`, `${mac}`, `${uuid}`, `${serial}`, `${group}` and `${site}` are filled in. */
+/**
+ * A file that is made for each machine from a template: `${name}`, `${number}` (the digits that its name ends with), `${id}`, `${mac}`,
+ * `${uuid}`, `${serial}`, `${group}`, `${site}`, and `${hostname}`, are filled in. What is not known becomes empty.
+ */
 export interface FileTemplate {
   readonly path: string;
   readonly template: string;
@@ -87,8 +90,8 @@ export type CreateJob =
       readonly uploadBytesPerSecond?: number | undefined;
       /** Default false. */
       readonly grow?: boolean | undefined;
-      /** Write the machine's name into the new system. Default true. */
-      readonly hostName?: boolean | undefined;
+      /** Write a host name into the new system: one made of a template as in files, or the machine's name. Default true. */
+      readonly hostName?: boolean | string | undefined;
       readonly files?: readonly FileTemplate[] | undefined;
       readonly skipChecks?: readonly SkippableCheck[] | undefined;
     })
@@ -219,7 +222,7 @@ export const createJobSchema: z.ZodType<CreateJob> = z
       downloadBytesPerSecond: rateSchema,
       uploadBytesPerSecond: rateSchema,
       grow: z.boolean().optional(),
-      hostName: z.boolean().optional(),
+      hostName: z.union([z.boolean(), z.string().min(1).max(200)]).optional(),
       files: z.array(fileTemplateSchema).max(MAX_INJECTED_FILES).optional(),
       skipChecks: z.array(z.enum(SKIPPABLE_CHECKS)).optional(),
     }),

@@ -22,7 +22,7 @@ interface DeployOptions extends JobOptions {
   readonly rate?: number;
   readonly uploadRate?: number;
   readonly grow?: true;
-  readonly hostName: boolean;
+  readonly hostName?: string | false;
   readonly inject?: FileTemplate[];
   readonly skipCheck?: SkippableCheck[];
 }
@@ -37,10 +37,11 @@ export function deployCommand(): Command {
     .option("--rate <rate>", "what one machine receives at most, for example 500mbit or 60MB", byteRate)
     .option("--upload-rate <rate>", "what one machine sends to others at most", byteRate)
     .option("--grow", "grow the last partition and its file system to the disk's end")
-    .option("--no-host-name", "do not write the machine's name into the new system")
+    .option("--host-name <template>", "its host name, for example lab-${number}; default: the machine's name")
+    .option("--no-host-name", "leave the image's host name")
     .option(
       "--inject <path=file...>",
-      "write a file into the new system; ${name}, ${mac}, ${serial}, ${group} … are filled in",
+      "write a file into the new system; ${hostname}, ${name}, ${mac}, ${serial}, ${group} … are filled in",
       templates,
     )
     .addOption(
@@ -53,6 +54,7 @@ export function deployCommand(): Command {
 Examples:
   ingot deploy win11-lab --to room-3 --watch
   ingot deploy debian:7 --to pc-01,pc-02 --disk nvme,largest --method p2p
+  ingot deploy win11-lab --to room-3 --host-name 'R3-\${number}' --inject /Windows/Panther/unattend.xml=unattend.xml
   ingot deploy win11-lab:stable --to room-3 room-4 --wave 10%,50%,100% --stop-if-failed 5% --window 22:00-05:00`,
     )
     .action(deploy);
@@ -121,7 +123,7 @@ async function deploy(image: string, options: DeployOptions): Promise<void> {
     to,
     method,
     grow,
-    hostName,
+    ...(hostName !== undefined && { hostName }),
     ...(rate !== undefined && { downloadBytesPerSecond: rate }),
     ...(uploadRate !== undefined && { uploadBytesPerSecond: uploadRate }),
     ...(inject !== undefined && { files: inject }),

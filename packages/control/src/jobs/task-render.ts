@@ -9,6 +9,7 @@ import {
 import { ControlError } from "../errors.ts";
 import type { MachineRecord } from "../machine-store.ts";
 import type { JobRecord, TaskRecord } from "./job-store.ts";
+import { contentFor, hostNameFor } from "./templates.ts";
 
 /** The plan by which a machine starts the agent for a job. */
 export const PLAN_OF_KIND: Readonly<Record<JobKind, AgentPlan>> = {
@@ -33,7 +34,9 @@ export function renderTask(
     disk: parseDiskRule(spec.disk ?? "only") ?? DEFAULT_DISK_RULE,
   };
   switch (spec.kind) {
-    case "deploy":
+    case "deploy": {
+      const { hostName: wanted } = spec;
+      const hostName = wanted === false ? undefined : hostNameFor(machine, wanted === true ? undefined : wanted);
       return {
         kind: "deploy",
         ...base,
@@ -45,17 +48,18 @@ export function renderTask(
         },
         skipChecks: spec.skipChecks ?? [],
         grow: spec.grow ?? false,
-        hostName: spec.hostName === false ? undefined : hostNameOf(machine.row.name),
+        hostName,
         previousManifestId: previous?.manifestId,
         finish: {
           bootEntry: true,
-          files: (spec.files ?? []).map(({ path, template, partition }) => ({
-            path,
-            content: fillTemplate(template, machine),
-            partition,
+          files: (spec.files ?? []).map((file) => ({
+            path: file.path,
+            content: contentFor(machine, file, hostName),
+            partition: file.partition,
           })),
         },
       };
+    }
     case "capture":
       return { kind: "capture", ...base, name: spec.image, rates: { uploadBytesPerSecond: spec.uploadBytesPerSecond } };
     case "verify":
@@ -68,26 +72,4 @@ export function renderTask(
 function imageOf(task: TaskRecord): TaskImage {
   if (task.image !== undefined) return task.image;
   throw new ControlError("notFound", `task ${task.id}: it is not known which image is meant`);
-}
-
-/** A host name as RFC 1123 §2.1 wants it: what a name may have besides becomes a hyphen. */
-function hostNameOf(name: string): string {
-  return name
-    .replaceAll(/[^a-z0-9-]/g, "-")
-    .replaceAll(/^-+|-+$/g, "")
-    .slice(0, 63);
-}
-
-/** Fills `${name}` and the like in; what is not known becomes empty, what is no placeholder stays. */
-function fillTemplate(template: string, { row, macs }: MachineRecord): string {
-  const facts: Readonly<Record<string, string>> = {
-    name: row.name,
-    id: row.id,
-    mac: macs[0] ?? "",
-    uuid: row.uuid ?? "",
-    serial: row.serial ?? "",
-    group: row.group_name ?? "",
-    site: row.site ?? "",
-  };
-  return template.replaceAll(/\$\{([a-z]+)\}/g, (whole, key: string) => facts[key] ?? whole);
 }
