@@ -162,14 +162,18 @@ describe.skipIf(reason !== "")("after the fill", () => {
       run("mkfs.ntfs", ["-q", "-F", "-f", "-s", "512", "-p", "18432", "-H", "16", "-S", "63", partition]),
     );
     run("sfdisk", ["--part-type", made.path, "2", "EBD0A0A2-B9E5-4433-87C0-68B6B72699C7"]);
-    const files = [{ path: "/Windows/Panther/unattend.xml", content: "<unattend/>", partition: 2 }];
-    await finish(made, { injection: { hostName: undefined, files } });
+    const answers = { path: "/Windows/Panther/unattend.xml", content: "<unattend/>", partition: 2 };
+    await finish(made, { injection: { hostName: undefined, files: [answers] } });
+    // Windows does not tell these from each other; Linux would.
+    const again = { path: "/windows/PANTHER/Unattend.xml", content: "<unattend>2</unattend>" };
+    await finish(made, { injection: { hostName: undefined, files: [again] } });
     const partition = partitionOf(made, 2);
     const info = run("ntfsinfo", ["--mft", "--force", partition]);
     const clusters = Number(/Volume Size in Clusters:\s+(\d+)/.exec(info)?.[1]);
     const clusterBytes = Number(/Cluster Size:\s+(\d+)/.exec(info)?.[1]);
     expect(clusters * clusterBytes).toBeGreaterThan(185 * MIB);
-    expect(run("ntfscat", ["--force", partition, "Windows/Panther/unattend.xml"])).toBe("<unattend/>");
+    expect(run("ntfscat", ["--force", partition, "Windows/Panther/unattend.xml"])).toBe("<unattend>2</unattend>");
+    expect(run("ntfsls", ["--force", "--path", "/", partition]).match(/windows/gi)).toHaveLength(1);
     expect(await finish(made, { injection: { hostName: "pc-1", files: [] } })).toContain(
       "Windows takes its name from an answer file; the host name was not written",
     );

@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { lstat, mkdir, mkdtemp, open, readFile, realpath, rmdir, unlink } from "node:fs/promises";
+import { lstat, mkdir, mkdtemp, open, readdir, readFile, realpath, rmdir, unlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { InjectedFile } from "@ingot/api";
@@ -27,6 +27,15 @@ const MOUNTS: Readonly<Record<FileSystemKind, readonly (readonly string[])[]>> =
   unknown: [],
 };
 
+/** Where Windows takes `/windows` for `/Windows`, and Linux would make a second folder. */
+const IGNORING_CASE: ReadonlySet<FileSystemKind> = new Set(["ntfs", "fat"]);
+
+/** A mounted file system. */
+interface Root {
+  readonly folder: string;
+  readonly ignoresCase: boolean;
+}
+
 /**
  * Writes the host name and files into the file systems of a filled disk. Returns one sentence for each thing done, and
  * for what has no place here. Error: `injection`.
@@ -46,8 +55,12 @@ export async function inject(
   }
   const kindOf = (partition: Partition): FileSystemKind =>
     probeFileSystem(readRange(partition.firstLba * 512, PROBE_BYTES));
-  const mounted = <T>(partition: Partition, use: (root: string) => Promise<T>): Promise<T> =>
-    withMounted(programs, diskPath, partition, kindOf(partition), use);
+  const mounted = <T>(partition: Partition, use: (root: Root) => Promise<T>): Promise<T> => {
+    const kind = kindOf(partition);
+    return withMounted(programs, diskPath, partition, kind, (folder) =>
+      use({ folder, ignoresCase: IGNORING_CASE.has(kind) }),
+    );
+  };
   for (const [number, files] of named) {
     const partition = facts.partitions.find((p) => p.number === number);
     if (partition === undefined) throw new AgentError("injection", `the image has no partition ${number}`);
@@ -77,16 +90,16 @@ export async function inject(
 }
 
 /** A folder of another system's: what leads out of it, by `..` or by links, is refused. Existing files keep owner and mode. */
-async function writeInside(root: string, path: string, content: string): Promise<void> {
+async function writeInside(root: Root, path: string, content: string): Promise<void> {
   const bytes = Buffer.from(content);
   if (bytes.length > MAX_INJECTED_BYTES)
     throw new AgentError("injection", `${path}: ${bytes.length} bytes are too many`);
   if (path.split("/").includes("..")) throw new AgentError("injection", `${path} leads out of the file system`);
-  const target = join(root, path);
+  const target = join(root.folder, await asSpelt(root, path));
   const folder = dirname(target);
-  await requireInside(root, folder, path);
+  await requireInside(root.folder, folder, path);
   await mkdir(folder, { recursive: true });
-  await requireInside(root, folder, path);
+  await requireInside(root.folder, folder, path);
   const there = await lstatOrUndefined(target);
   // A link to the running system's file is how distributions ship some files (`/etc/resolv.conf`): the link goes, the file comes.
   if (there?.isSymbolicLink() === true) await unlink(target);
@@ -103,6 +116,18 @@ async function writeInside(root: string, path: string, content: string): Promise
   }
 }
 
+/** The path in the spelling of what is there already. */
+async function asSpelt({ folder, ignoresCase }: Root, path: string): Promise<string> {
+  if (!ignoresCase) return path;
+  let at = "";
+  for (const part of path.split("/").filter((each) => each !== "")) {
+    const names = (await ifThere(() => readdir(join(folder, at)))) ?? [];
+    const spelt = names.includes(part) ? part : names.find((name) => name.toLowerCase() === part.toLowerCase());
+    at = join(at, spelt ?? part);
+  }
+  return at;
+}
+
 /** The nearest folder that exists has to lie below the root. */
 async function requireInside(root: string, folder: string, path: string): Promise<void> {
   const realRoot = await realpath(root);
@@ -117,10 +142,10 @@ async function requireInside(root: string, folder: string, path: string): Promis
 }
 
 /** Debian's way: the name in `/etc/hostname`, and where `/etc/hosts` knew the old one, there too. */
-async function writeHostName(root: string, hostName: string): Promise<void> {
-  const old = (await readOrUndefined(join(root, "etc/hostname")))?.trim();
+async function writeHostName(root: Root, hostName: string): Promise<void> {
+  const old = (await readOrUndefined(join(root.folder, "etc/hostname")))?.trim();
   await writeInside(root, "/etc/hostname", `${hostName}\n`);
-  const hosts = await readOrUndefined(join(root, "etc/hosts"));
+  const hosts = await readOrUndefined(join(root.folder, "etc/hosts"));
   if (hosts === undefined || old === undefined || old === "" || old === hostName) return;
   const renamed = hosts
     .split("\n")
@@ -133,10 +158,11 @@ async function writeHostName(root: string, hostName: string): Promise<void> {
   if (renamed !== hosts) await writeInside(root, "/etc/hosts", renamed);
 }
 
-async function systemIn(root: string): Promise<"linux" | "windows" | undefined> {
-  if ((await lstatOrUndefined(join(root, "etc")))?.isDirectory() === true) return "linux";
-  if ((await lstatOrUndefined(join(root, "Windows")))?.isDirectory() === true) return "windows";
-  return undefined;
+async function systemIn(root: Root): Promise<"linux" | "windows" | undefined> {
+  const has = async (name: string): Promise<boolean> =>
+    (await lstatOrUndefined(join(root.folder, await asSpelt(root, name))))?.isDirectory() === true;
+  if (await has("etc")) return "linux";
+  return (await has("Windows")) ? "windows" : undefined;
 }
 
 async function withMounted<T>(
