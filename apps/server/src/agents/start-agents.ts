@@ -7,7 +7,7 @@ import { ready, type ServiceContext } from "../serve/service-context.ts";
 import { listenForAgents } from "./agent-listener.ts";
 import { sendByMulticast, usualMulticastRate } from "./multicast-sending.ts";
 import { MulticastSessions } from "./multicast-sessions.ts";
-import { Seeds, SERVER_SITE } from "./seeds.ts";
+import { Seeds } from "./seeds.ts";
 
 /** How often the tracker looks for members that have gone silent. */
 const SWEEP_MS = 5000;
@@ -31,7 +31,7 @@ export async function startAgents(context: ServiceContext): Promise<void> {
   }
   const { identity, signing } = library.keys;
   const { address } = door;
-  const { multicastRate } = config;
+  const { multicastRate, site = "" } = config;
   const onError = (error: unknown): void => log.error({ err: error }, "agents");
   const random = (): number => Math.random();
   const tracker = new TrackerService({
@@ -40,6 +40,9 @@ export async function startAgents(context: ServiceContext): Promise<void> {
     signTicket: (ticket) => signTicket(ticket, signing),
     onEvent: (event) => {
       log.debug(event, "swarm");
+      const isOwn = event.fingerprint === identity.fingerprint;
+      if (event.kind === "banned" && isOwn && event.reason === "wrong-bytes" && event.piece !== undefined)
+        seeds.doubt(event.swarm, event.piece).catch(onError);
       if (event.kind !== "expelled") return;
       const message = `an agent (key ${event.fingerprint.slice(0, 16)}…) is thrown out of a swarm: several others caught it sending wrong bytes`;
       library.control.events.record({ kind: "agent.expelled", message, data: { ...event } }).catch(onError);
@@ -67,7 +70,9 @@ export async function startAgents(context: ServiceContext): Promise<void> {
     engine,
     door: control,
     address,
+    site,
     random,
+    onDamaged: (manifestId, chunks) => void tellDamaged(library.control, manifestId, chunks).catch(onError),
     onError,
   });
   opened.defer(() => seeds.close());
@@ -87,8 +92,7 @@ export async function startAgents(context: ServiceContext): Promise<void> {
   // Whatever its room is called: who is in the server's own subnet reaches it without a slow line in between.
   const isNear = (host: string): boolean =>
     host === address || (bootInterface !== undefined && networkContains(bootInterface.network, parseIpv4(host)));
-  const placed = (member: SwarmMember): SwarmMember =>
-    isNear(member.address) ? { ...member, site: SERVER_SITE } : member;
+  const placed = (member: SwarmMember): SwarmMember => (isNear(member.address) ? { ...member, site } : member);
   const swarms: SwarmDoor = {
     async join(manifestId, member, request) {
       await seeds.ensure(manifestId);
@@ -110,5 +114,20 @@ export async function startAgents(context: ServiceContext): Promise<void> {
   ready(context, "agents", { address, port: listener.port }, detail, () => {
     const { active } = seeds;
     return active.length === 0 ? detail : `${detail}; in ${active.length} ${active.length === 1 ? "swarm" : "swarms"}`;
+  });
+}
+
+/** What the history says of damage that a receiver noticed. */
+async function tellDamaged(
+  { images, events }: ServiceContext["library"]["control"],
+  manifestId: string,
+  chunks: readonly string[],
+): Promise<void> {
+  const image = (await images.namesOf([manifestId])).get(manifestId);
+  await events.record({
+    kind: "image.damaged",
+    image,
+    message: `${image ?? `manifest ${manifestId}`}: a receiver got wrong bytes, and ${chunks.length === 1 ? "a chunk is" : `${chunks.length} chunks are`} damaged in the store; not served until the image is added again`,
+    data: { manifest: manifestId, chunks: chunks.length, first: chunks[0] ?? "" },
   });
 }

@@ -1,6 +1,6 @@
 import { open, type FileHandle } from "node:fs/promises";
 import type { DirectoryStore } from "@ingot/chunks";
-import { CHUNK_HEADER_BYTES, encodeChunkHeader, type PieceMap } from "@ingot/swarm";
+import { CHUNK_HEADER_BYTES, decodeChunk, encodeChunkHeader, type PieceMap, WrongChunkError } from "@ingot/swarm";
 
 /**
  * The chunk stream of a piece as it stands in the store: the same bytes each time, because a pack keeps what it was given. Throws when a chunk is not
@@ -38,4 +38,34 @@ export async function readStoredPiece(
     await file?.handle.close();
   }
   return stream;
+}
+
+/** The chunks of a piece that are not what they should be where the store has them now, or are not there. Reads past the store's memory of chunks. */
+export async function damagedChunksOf(
+  store: Pick<DirectoryStore, "locate">,
+  pieceMap: PieceMap,
+  piece: number,
+): Promise<number[]> {
+  const { first, end } = pieceMap.chunksOf(piece);
+  const damaged: number[] = [];
+  for (let chunk = first; chunk < end; chunk++) {
+    if (!(await isWhole(store, pieceMap, chunk))) damaged.push(chunk);
+  }
+  return damaged;
+}
+
+async function isWhole(store: Pick<DirectoryStore, "locate">, pieceMap: PieceMap, chunk: number): Promise<boolean> {
+  const stored = store.locate(pieceMap.digestOf(chunk));
+  if (stored === undefined) return false;
+  const { path, offset, storedLength, codec } = stored;
+  const payload = new Uint8Array(storedLength);
+  try {
+    await using file = await open(path);
+    if ((await file.read(payload, 0, storedLength, offset)).bytesRead < storedLength) return false;
+    decodeChunk({ chunk, codec, payload }, pieceMap.lengthOf(chunk), Uint8Array.fromHex(pieceMap.digestOf(chunk)));
+    return true;
+  } catch (error) {
+    if (error instanceof WrongChunkError || (error as NodeJS.ErrnoException).code !== undefined) return false;
+    throw error;
+  }
 }

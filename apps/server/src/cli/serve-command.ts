@@ -49,6 +49,7 @@ export function serveCommand(): Command {
     .option("--agents <address:port>", "where agents reach the server, TLS (default the boot interface, port 8472)")
     .option("--swarm-port <port>", "the server as a seed: this port and the next (default 8473)")
     .option("--seed-threads <n>", "threads that send images to clones, 1 to 16 (default one less than cores, 1 to 4)")
+    .option("--site <name>", "the branch that the server and the machines of its own subnet stand in (default: none)")
     .option("--seed-rate <rate>", "at most this much to clones, like 500mbit (default no limit)")
     .option("--multicast-rate <rate|off>", "rate of a multicast (default four fifths of the boot interface's link)")
     .addOption(

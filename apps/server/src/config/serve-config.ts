@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { isName, NAME_RULE } from "@ingot/api";
 import { ipv4ToNumber, parseIpv4, parseIpv4Network, type Ipv4, type Ipv4Network } from "@ingot/wire";
 import { z } from "zod";
 import { ServerError } from "../errors.ts";
@@ -54,6 +55,8 @@ export interface ServeConfig {
   readonly seedThreads: number;
   /** Bytes a second that the server gives to swarms and by multicast, all jobs together; absent: as fast as it goes. */
   readonly seedRate?: number;
+  /** The branch that the server stands in; machines of its own subnet are there, too. */
+  readonly site?: string;
   /** Bytes a second, headers included, of a multicast of an image; absent: four fifths of what the boot interface's link does. */
   readonly multicastRate?: number | "off";
   readonly tftp: boolean;
@@ -89,6 +92,7 @@ export const SERVE_OPTION_NAMES = [
   "swarm-port",
   "seed-threads",
   "seed-rate",
+  "site",
   "multicast-rate",
   "tftp",
   "registration",
@@ -214,6 +218,7 @@ const schema = z.strictObject({
   "swarm-port": port.default(8473),
   "seed-threads": workers.optional(),
   "seed-rate": rate.optional(),
+  site: z.string().refine(isName, NAME_RULE).optional(),
   "multicast-rate": z.union([z.literal("off"), rate]).optional(),
   tftp: z.enum(["on", "off"]).optional(),
   registration: z.enum(["open", "closed"]).optional(),
@@ -268,6 +273,7 @@ export function parseServeConfig(raw: RawServeOptions): ServeConfig {
     ...(o.iscsi !== undefined && { iscsi: o.iscsi }),
     ...(o.agents !== undefined && { agents: o.agents }),
     ...(o["seed-rate"] !== undefined && { seedRate: o["seed-rate"] }),
+    ...(o.site !== undefined && { site: o.site }),
     ...(o["multicast-rate"] !== undefined && { multicastRate: o["multicast-rate"] }),
     ...(o.registration !== undefined && { registration: o.registration }),
   };
