@@ -8,6 +8,8 @@ const root = join(import.meta.dirname, "..", "..");
 const NODE = [process.execPath, "--disable-warning=ExperimentalWarning"] as const;
 const SERVER = join(root, "apps", "server", "src", "main.ts");
 const AGENT = join(root, "apps", "agent", "src", "main.ts");
+/** The agent as machines get it. */
+const BUNDLE = join(root, "apps", "agent", "dist");
 const NAME = "bench";
 /** As `./ingot` sets it: both programs start in half of the time. */
 const COMPILE_CACHE = join(process.env["HOME"] ?? "/tmp", ".cache", "ingot", "compile");
@@ -23,6 +25,7 @@ export function ingot(transfer: "p2p" | "multicast" | "auto"): CloneMethod {
       const [program, ...warnings] = NODE;
       const add = ["image", "add", NAME, run.image, "--data", dataOf(run)];
       await runCommand(program, [...warnings, SERVER, ...add], environment());
+      await runCommand(program, [...warnings, AGENT, "bundle", "--output", BUNDLE], environment());
     },
 
     async serve(run) {
@@ -47,10 +50,14 @@ export function ingot(transfer: "p2p" | "multicast" | "auto"): CloneMethod {
       const pull = ["pull", NAME, "--to", copy, ...door, "--state", join(directory, "state"), "--method", transfer];
       const together = ["--receivers", String(run.classroom.receivers.length)];
       const { promise, resolve, reject } = Promise.withResolvers<void>();
-      const process = seat.namespace.spawn(program, [...warnings, AGENT, ...pull, ...together, "--seed", "--json"], {
-        ...environment(),
-        onLine: (line) => line.includes('"seconds":') && resolve(),
-      });
+      const process = seat.namespace.spawn(
+        program,
+        [...warnings, join(BUNDLE, "ingot-agent.mjs"), ...pull, ...together, "--seed", "--json"],
+        {
+          ...environment(),
+          onLine: (line) => line.includes('"seconds":') && resolve(),
+        },
+      );
       process.ended.then(
         () => reject(new Error(`pull ended before its copy was complete: ${process.output.tail()}`)),
         reject,

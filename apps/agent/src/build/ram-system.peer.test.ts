@@ -47,7 +47,6 @@ test("two builds from the same packages are the same to the byte, and cpio finds
     expect(listed).toMatch(new RegExp(`usr/lib/modules/${first.kernelRelease}/kernel/.*/${driver}\\.ko`));
   }
   const whole = execFileSync("zstd", ["-dc", image], { maxBuffer: 1 << 30 });
-  for (const path of ["init", "usr/bin/node", "ingot/apps/agent/src/main.ts"])
-    expect(whole.includes(`${path}\0`)).toBe(true);
+  for (const path of ["init", "usr/bin/node", "ingot/ingot-agent.mjs"]) expect(whole.includes(`${path}\0`)).toBe(true);
   expect(readFileSync(join(directory, "first", "out", "packages.txt"), "utf8")).toContain("linux-image-");
 }, 300_000);

@@ -3,13 +3,13 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { AgentError } from "../errors.ts";
 import type { Programs } from "../system/programs.ts";
+import { bundleAgent } from "./bundle.ts";
 import { downloadPackages, unpackPackages, type DebianPackage } from "./debian-packages.ts";
 import { FileTree } from "./file-tree.ts";
 import { kernelRelease } from "./kernel-modules.ts";
 import { withoutSymbols } from "./node-program.ts";
 import { PartCache, replaceFile, sha256 } from "./part-cache.ts";
 import { COMPRESSION_LEVEL, PACKAGES } from "./recipe.ts";
-import { addSourceTrees } from "./source-trees.ts";
 import { systemTree } from "./system-tree.ts";
 import { UnpackedRoot } from "./unpacked-root.ts";
 
@@ -38,7 +38,6 @@ export interface RamSystem {
   readonly packages: readonly string[];
 }
 
-const CHECKOUT = join(import.meta.dirname, "..", "..", "..", "..");
 const FILES = join(import.meta.dirname, "files");
 
 /**
@@ -67,7 +66,7 @@ export async function buildRamSystem(options: RamSystemOptions): Promise<RamSyst
   const system = await systemPart(options, parts, packages, downloads);
   const node = await nodePart;
   signal?.throwIfAborted();
-  const agent = await parts.archive(agentTree(), "the agent");
+  const agent = await parts.archive(await agentTree(), "the agent");
 
   await mkdir(output, { recursive: true });
   const initrd = Buffer.concat([system.archive, node, agent]);
@@ -153,12 +152,11 @@ function nodeTree(): FileTree {
 }
 
 /** The agent, and the scripts that start it: what changes most often. */
-function agentTree(): FileTree {
+async function agentTree(): Promise<FileTree> {
   const tree = new FileTree();
   tree.copyFile("/init", join(FILES, "init"), 0o755);
   tree.copyFile("/usr/share/udhcpc/default.script", join(FILES, "udhcpc.script"), 0o755);
   tree.copyFile("/usr/bin/ingot", join(FILES, "ingot"), 0o755);
-  tree.copyFile("/ingot/plain-typescript.mjs", join(FILES, "plain-typescript.mjs"));
-  addSourceTrees(tree, CHECKOUT, join(CHECKOUT, "apps", "agent"), "/ingot");
+  for (const [name, code] of await bundleAgent()) tree.addFile(join("/ingot", name), code);
   return tree;
 }
