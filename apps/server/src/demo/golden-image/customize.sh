@@ -12,7 +12,8 @@ rm -f "$root/etc/hostname"
 echo 'InitiatorName=iqn.2026-11.org.ingot:golden' >"$root/etc/iscsi/initiatorname.iscsi"
 
 chroot "$root" systemctl --quiet enable \
-	ingot-coldplug.service ingot-report.service iscsid.service serial-getty@ttyS0.service
+	ingot-address.service ingot-coldplug.service ingot-report.service iscsid.service \
+	serial-getty@ttyS0.service
 
 # Nothing here is needed to reach the login prompt, and each costs time or writes to the overlay.
 chroot "$root" systemctl --quiet mask \
