@@ -4,8 +4,10 @@ export type MachineFirmware = "bios" | "uefi";
 /** A raw disk image as a disk of a virtual machine, written through. Its number, from 0, is the place in its machine's list. */
 export interface MachineDisk {
   readonly file: string;
-  /** What the machine can tell it from its other disks by. */
+  /** What the machine can tell it from its other disks by; NVMe needs one. */
   readonly serial?: string;
+  /** Default "virtio"; "nvme" tells of its health (SMART). */
+  readonly bus?: "virtio" | "nvme";
   /** What a block address counts; default 512. */
   readonly sectorBytes?: 512 | 4096;
   /** Every write of this sector (of 512 bytes) fails. */
@@ -119,18 +121,15 @@ function withoutPxe(): string[] {
 }
 
 function disk(wanted: string | MachineDisk, index: number): string[] {
-  const { file, serial, sectorBytes, badSector }: MachineDisk = typeof wanted === "string" ? { file: wanted } : wanted;
-  const device = [`virtio-blk-pci,id=${diskDevice(index)},drive=disk${index},bootindex=${index + 2}`];
+  const { file, serial, bus, sectorBytes, badSector }: MachineDisk =
+    typeof wanted === "string" ? { file: wanted } : wanted;
+  const model = bus === "nvme" ? "nvme" : "virtio-blk-pci";
+  const device = [`${model},id=${diskDevice(index)},drive=disk${index},bootindex=${index + 2}`];
   if (serial !== undefined) device.push(`serial=${serial}`);
   if (sectorBytes !== undefined) device.push(`logical_block_size=${sectorBytes},physical_block_size=${sectorBytes}`);
-  const content = badSector === undefined ? [`file=${file}`] : failing(file, badSector);
-  return [
-    ...option(
-      "-drive",
-      ["if=none", `id=disk${index}`, "format=raw,cache=writethrough,discard=unmap", ...content].join(","),
-    ),
-    ...option("-device", device.join(",")),
-  ];
+  const place = badSector === undefined ? [`file=${file}`] : failing(file, badSector);
+  const drive = ["if=none", `id=disk${index}`, "format=raw,cache=writethrough,discard=unmap", ...place];
+  return [...option("-drive", drive.join(",")), ...option("-device", device.join(","))];
 }
 
 /** QEMU's block driver for such tests; docs/devel/blkdebug.txt of its source. */
