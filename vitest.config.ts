@@ -1,5 +1,12 @@
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 
+declare module "vitest" {
+  interface ProvidedContext {
+    /** Whether tests of chance and of kills are to be as many as they can be (`INGOT_THOROUGH=1`), and not only what fits into seconds. */
+    readonly isThorough: boolean;
+  }
+}
+
 /**
  * Three tiers of tests, told apart by file name:
  * `*.test.ts` runs in seconds and needs nothing; `*.peer.test.ts` needs somebody else's client or server
@@ -7,6 +14,9 @@ import { defineConfig, type ViteUserConfig } from "vitest/config";
  */
 const config: ViteUserConfig = defineConfig({
   test: {
+    // Vitest's own choice leaves one core idle, of two just as of eight.
+    maxWorkers: "100%",
+    provide: { isThorough: process.env["INGOT_THOROUGH"] === "1" },
     projects: [
       {
         test: {

@@ -2,7 +2,7 @@ import { Overlay } from "@ingot/disks";
 import { CrashVolume } from "@ingot/testkit/crash";
 import { type SeededRandom, seededRandom } from "@ingot/testkit/link";
 import fc from "fast-check";
-import { test } from "vitest";
+import { inject, test } from "vitest";
 import { baseDisk, DiskModel } from "../packages/disks/test/disk-model.ts";
 import { Harness } from "../packages/iscsi/test/harness.ts";
 import { CommandFailed, PduDisk } from "./pdu-disk.ts";
@@ -70,7 +70,7 @@ test.each([
           await (isKill ? model.checkAfterKill(disk) : model.checkAfterCrash(disk));
         }
       }),
-      { numRuns: 25 },
+      { numRuns: inject("isThorough") ? 25 : 8 },
     );
   },
   60_000,

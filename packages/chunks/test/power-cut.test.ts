@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, inject, it } from "vitest";
 import { DirectoryStore } from "../src/index.ts";
 import { CodecPool } from "../src/pool-worker.ts";
 import type { Digest } from "../src/index.ts";
@@ -11,6 +11,9 @@ const SHARED: ImagePart = { kind: "compressible", bytes: 300 * KIB, seed: 1 };
 const FIRST = makeImage([SHARED, { kind: "random", bytes: 4500 * KIB, seed: 2 }]);
 const SECOND = makeImage([{ kind: "random", bytes: 600 * KIB, seed: 3 }, SHARED]);
 const THIRD = makeImage([{ kind: "random", bytes: 200 * KIB, seed: 4 }, SHARED]);
+
+/** Of the moments, each so many-th is looked at: what a cut leaves is drawn by chance, so that those beside each other leave much the same. */
+const STRIDE = inject("isThorough") ? 1 : 3;
 
 const pool = new CodecPool(2);
 afterAll(() => pool.close());
@@ -60,7 +63,7 @@ describe("DirectoryStore after a power cut", () => {
     };
     await live(files, promised);
     expect(cuts.length).toBeGreaterThan(150);
-    for (const [i, cut] of cuts.entries()) await check(cut.disk, cut.promised, i);
+    for (const [i, cut] of cuts.entries()) if (i % STRIDE === 0) await check(cut.disk, cut.promised, i);
   });
 
   it("is as before when the disk was full, at any file", async () => {

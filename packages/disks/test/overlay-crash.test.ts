@@ -1,7 +1,7 @@
 import { CrashVolume, PowerCutError } from "@ingot/testkit/crash";
 import { type SeededRandom, seededRandom } from "@ingot/testkit/link";
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, inject, test } from "vitest";
 
 import { DiskError } from "../src/errors.ts";
 import { Overlay } from "../src/overlay.ts";
@@ -11,6 +11,10 @@ import { baseDisk, DiskModel } from "./disk-model.ts";
 /** 24 blocks and a short last one. */
 const SIZE_BYTES = 24 * 4096 + 1536;
 const BASE_ID = "5a".repeat(32);
+
+const isThorough = inject("isThorough");
+/** What a power cut may leave is drawn so often for each moment. */
+const OUTCOMES = isThorough ? 25 : 8;
 
 function between(random: SeededRandom, low: number, high: number): number {
   return low + Math.floor(random() * (high - low + 1));
@@ -98,7 +102,7 @@ test("whatever moment the power goes off or the process ends: flushed content is
       for (let crashes = 0; crashes < 8; crashes++) rest = await runUntilCrash(random, rest, model);
       await check(model, await openOverlay(rest.volume, random), rest.lostPower);
     }),
-    { numRuns: 60 },
+    { numRuns: isThorough ? 60 : 20 },
   );
 }, 60_000);
 
@@ -123,7 +127,7 @@ async function scenario(volume: CrashVolume, model: DiskModel): Promise<void> {
 
 test("power cuts at each single operation, with many outcomes each", async () => {
   for (let operation = 0, isDone = false; !isDone; operation++) {
-    for (let seed = 0; seed < 25; seed++) {
+    for (let seed = 0; seed < OUTCOMES; seed++) {
       const volume = new CrashVolume();
       const model = new DiskModel(SIZE_BYTES);
       volume.cutPowerAfter(operation);
@@ -164,7 +168,7 @@ test("kills at each single operation: every acknowledged change is there, flushe
 test("a reset that the power interrupts is done for the whole disk or not at all", async () => {
   const outcomes = new Set<string>();
   for (let operation = 0; operation < 12; operation++) {
-    for (let seed = 0; seed < 25; seed++) {
+    for (let seed = 0; seed < OUTCOMES; seed++) {
       const volume = new CrashVolume();
       const overlay = await Overlay.open({ volume, base: baseDisk(SIZE_BYTES), baseId: BASE_ID });
       await overlay.write(0, new Uint8Array(SIZE_BYTES).fill(1));

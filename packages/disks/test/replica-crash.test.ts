@@ -2,7 +2,7 @@ import { type ChunkExtent, sha256 } from "@ingot/chunks";
 import { CrashVolume, PowerCutError } from "@ingot/testkit/crash";
 import { type SeededRandom, seededRandom } from "@ingot/testkit/link";
 import fc from "fast-check";
-import { test } from "vitest";
+import { inject, test } from "vitest";
 
 import { DiskError } from "../src/errors.ts";
 import { HaveStore } from "../src/have-store.ts";
@@ -129,7 +129,7 @@ test("whatever moment the power goes off: no have-bit over wrong bytes, no bit l
         if (random() < 0.4) await makeDamage(random, volume, image, damage);
       }
     }),
-    { numRuns: 60 },
+    { numRuns: inject("isThorough") ? 60 : 20 },
   );
 }, 60_000);
 

@@ -1,7 +1,7 @@
 import { FakeClock, LinkPlan, SimulatedLink } from "@ingot/testkit/link";
 import type { LinkConditions } from "@ingot/testkit/link";
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, inject, test } from "vitest";
 import { ReadingClient } from "../test/reading-client.ts";
 import { Delivery } from "./delivery.ts";
 import type { TransferReport } from "./delivery.ts";
@@ -170,7 +170,7 @@ test("over links that drop, double and reorder, what arrives is the file", async
         }
       },
     ),
-    { numRuns: 60 },
+    { numRuns: inject("isThorough") ? 60 : 20 },
   );
 });
 
