@@ -3,6 +3,7 @@ import { AgentImages } from "./agents/agent-images.ts";
 import { AgentRoster } from "./agents/agent-roster.ts";
 import { AgentTokens } from "./agents/agent-tokens.ts";
 import { Enrolment } from "./agents/enrolment.ts";
+import { MachineTrust } from "./agents/machine-trust.ts";
 import { BootTracker } from "./boot-tracker.ts";
 import { Boots, type BootNetwork } from "./boots.ts";
 import { type Clock, timeText } from "./clock.ts";
@@ -353,6 +354,7 @@ async function assemble<Device extends OpenDisk>(
     events,
     tasks,
     tokens,
+    trust: new MachineTrust({ db, clock, index, isAwaited: (machine) => jobs.planOf(machine) !== undefined }),
   });
   const boots = new Boots({
     db,

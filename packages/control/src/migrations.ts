@@ -1,5 +1,6 @@
 import type { Kysely } from "kysely";
 import { type Migration, Migrator } from "kysely/migration";
+import { approvalsMigration } from "./migration-approvals.ts";
 import { cloningMigration } from "./migration-cloning.ts";
 import type { Tables } from "./tables.ts";
 
@@ -110,6 +111,7 @@ const migrations: Readonly<Record<string, Migration>> = {
     },
   },
   "002-cloning": cloningMigration,
+  "003-approvals": approvalsMigration,
 };
 
 /**

@@ -28,6 +28,11 @@ export class RecentBoots {
     return own === -1 ? undefined : lately.at(own + 1)?.[0];
   }
 
+  /** When a computer with one of these network cards asked for the machine's script last, in milliseconds since 1970. */
+  lastOf(machine: string, macs: readonly string[]): number | undefined {
+    return [...(this.#machines.get(machine) ?? [])].findLast(([mac]) => macs.includes(mac))?.[1];
+  }
+
   /** Forgets a machine. */
   remove(machine: string): void {
     this.#machines.delete(machine);

@@ -196,6 +196,14 @@ export interface AgentsTable {
   readonly inventory: string;
 }
 
+/** Machines that an operator or a token has let in. */
+interface MachineApprovalsTable {
+  readonly machine_id: string;
+  readonly approved_at: string;
+  /** JSON of `Hardware`. */
+  readonly hardware: string;
+}
+
 /** One-time tokens. */
 export interface AgentTokensTable {
   readonly id: string;
@@ -226,6 +234,7 @@ export interface Tables {
   readonly deployments: DeploymentsTable;
   readonly agents: AgentsTable;
   readonly agent_tokens: AgentTokensTable;
+  readonly machine_approvals: MachineApprovalsTable;
 }
 
 /** The database or a transaction on it. A function that takes this MUST NOT reach for another handle: with SQLite that would wait for ever. */

@@ -12,10 +12,19 @@ export interface EnrolFacts {
   readonly agent: { readonly state: AgentState; readonly isApproved: boolean; readonly sinceMs: number } | undefined;
   /** What its token came to; absent where it showed none. */
   readonly token: TokenUse | undefined;
+  /** Somebody let its machine in before, and that holds for this agent too. */
+  readonly isVouchedFor: boolean;
   /** Another computer booted as the same machine after this one did, or is in quarantine for being it. */
   readonly hasRival: boolean;
   /** Another agent that is enrolled for the machine that this one says to be. */
-  readonly holder: { readonly heardMs: number; readonly sinceMs: number } | undefined;
+  readonly holder:
+    | {
+        readonly heardMs: number;
+        readonly sinceMs: number;
+        /** The same computer has started again since it was heard: it is gone. */
+        readonly hasRestarted: boolean;
+      }
+    | undefined;
 }
 
 /** What becomes of an agent that asks to be let in. */
@@ -29,15 +38,15 @@ export type EnrolDecision =
 
 /**
  * Who is let in. An agent in memory makes itself a new key at every start, so a machine that was reset comes back as somebody else:
- * it takes its machine over once the agent of before has been silent long enough. While that one is still heard, two
+ * it takes its machine over once the agent of before has been silent long enough, or at once where the server saw it start. While that one is still heard, two
  * computers say that they are one machine; whoever was there before stays.
  */
 export function decideEnrolment(facts: EnrolFacts): EnrolDecision {
-  const { nowMs, mode, agent, token, hasRival, holder } = facts;
+  const { nowMs, mode, agent, token, isVouchedFor, hasRival, holder } = facts;
   if (agent?.state === "revoked") return { kind: "refuse", reason: "revoked" };
   if (agent?.state === "enrolled") return { kind: "enrol", replaces: false };
   if (agent?.state === "quarantined") return { kind: "quarantine", both: false };
-  if (agent?.isApproved !== true) {
+  if (agent?.isApproved !== true && !isVouchedFor) {
     if (mode === "token" && token !== "accepted") {
       return { kind: "refuse", reason: token === undefined ? "token-missing" : "token-wrong" };
     }
@@ -46,6 +55,7 @@ export function decideEnrolment(facts: EnrolFacts): EnrolDecision {
   // Seen before either has begun to write: the other one finds this one in quarantine.
   if (hasRival) return { kind: "quarantine", both: false };
   if (holder === undefined) return { kind: "enrol", replaces: false };
+  if (holder.hasRestarted) return { kind: "enrol", replaces: true };
   const sinceMs = agent?.sinceMs ?? nowMs;
   if (holder.heardMs > sinceMs) return { kind: "quarantine", both: sinceMs - holder.sinceMs < NEWCOMER_MS };
   if (nowMs - holder.heardMs < AGENT_LOST_SECONDS * 1000) return { kind: "wait", reason: "identity-check" };

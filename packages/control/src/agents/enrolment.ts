@@ -21,6 +21,7 @@ import type { Database } from "../tables.ts";
 import type { AgentConnection, AgentEntry, AgentRoster } from "./agent-roster.ts";
 import type { AgentRecord } from "./agent-store.ts";
 import type { AgentTokens } from "./agent-tokens.ts";
+import type { MachineTrust } from "./machine-trust.ts";
 import { codeOf, decideEnrolment, type EnrolDecision } from "./enrol-rules.ts";
 
 /** What {@link Enrolment} works with. */
@@ -35,6 +36,7 @@ export interface EnrolmentDeps {
   readonly events: EventLog;
   readonly tasks: TaskDesk;
   readonly tokens: AgentTokens;
+  readonly trust: MachineTrust;
 }
 
 /** Who is let in: agents that ask, and what operators say to that. */
@@ -71,9 +73,11 @@ export class Enrolment {
           : await this.#deps.tokens.use(request.token, id);
       if (token === "replayed") await this.#tellReplay(entry, from);
       if (token === "accepted") entry.isApproved = true;
+      const { trust } = this.#deps;
       const nowMs = this.#deps.clock.now();
       const holder = machine === undefined ? undefined : this.#holderOf(machine, from.fingerprint);
       const rival = machine === undefined ? undefined : this.#rivalOf(machine, from.fingerprint, request.inventory);
+      const isVouchedFor = await this.#isVouchedFor(entry, machine, request.inventory);
       const decision = decideEnrolment({
         nowMs,
         mode: this.#deps.settings.current.enrolment,
@@ -82,14 +86,23 @@ export class Enrolment {
             ? undefined
             : { state: known.record.state, isApproved: entry.isApproved, sinceMs: entry.sinceMs },
         token,
+        isVouchedFor,
         hasRival: rival !== undefined,
-        holder,
+        holder: holder && {
+          heardMs: holder.heardMs,
+          sinceMs: holder.sinceMs,
+          hasRestarted:
+            machine !== undefined &&
+            (await trust.hasRestarted(machine, request.inventory, { id: holder.record.id, heardMs: holder.heardMs })),
+        },
       });
       entry.record = { ...entry.record, role: request.role, address: from.address };
       this.#deps.roster.hear(entry);
       // Whoever is let in keeps the machine it was let in for: facts that change are no way to another one.
       const target = entry.record.state === "enrolled" ? entry.record.machine : machine;
       await this.#carryOut(entry, decision, target, holder, rival, request.inventory);
+      if (token === "accepted" && target !== undefined && entry.record.state === "enrolled")
+        await trust.remember(target, request.inventory);
       return this.#answer(entry, decision, signingKey);
     });
   }
@@ -100,13 +113,11 @@ export class Enrolment {
       const entry = await this.#awaiting(who);
       const { machine } = entry.record;
       const holder = machine === undefined ? undefined : this.#holderOf(machine, entry.record.fingerprint);
-      if (holder !== undefined)
-        await this.#deps.roster.put(holder, {
-          state: "replaced",
-          reason: "an operator let another agent in for its machine",
-        });
+      if (holder !== undefined) await this.#displace(holder);
       entry.isApproved = true;
       await this.#deps.roster.put(entry, { state: "enrolled", reason: "an operator let it in", code: undefined });
+      if (machine !== undefined)
+        await this.#deps.trust.remember(machine, (await this.#deps.roster.view(entry)).inventory);
       await this.#tell(entry, "agent.enrolled", "was let in by an operator");
       return this.#deps.roster.view(entry);
     });
@@ -118,9 +129,20 @@ export class Enrolment {
       const entry = this.#deps.roster.entries.find(({ record }) => record.id === id);
       if (entry === undefined) throw new ControlError("notFound", `agent ${JSON.stringify(id)}: there is none`);
       await this.#deps.roster.put(entry, { state: "revoked", reason: "an operator turned it away", code: undefined });
+      if (entry.record.machine !== undefined) await this.#deps.trust.forget(entry.record.machine);
       await this.#tell(entry, "agent.revoked", "was turned away by an operator");
       return this.#deps.roster.view(entry);
     });
+  }
+
+  /** Whether the word that somebody gave for a machine holds for this agent; once it did, it is as good as its own. */
+  async #isVouchedFor(entry: AgentEntry, machine: string | undefined, inventory: AgentInventory): Promise<boolean> {
+    const { settings, trust } = this.#deps;
+    const { state } = entry.record;
+    const isAsked = settings.current.enrolment !== "open" && !entry.isApproved;
+    if (machine === undefined || !isAsked || (state !== "waiting" && state !== "replaced")) return false;
+    entry.isApproved = await trust.vouchesFor(machine, inventory, state === "replaced");
+    return entry.isApproved;
   }
 
   #refuseForRoom(): EnrolAnswer | undefined {
@@ -158,6 +180,15 @@ export class Enrolment {
       lastSeenAt: at,
     };
     return { record, heardMs: nowMs, sinceMs: nowMs, isApproved: false, inMemory: false, isUnsaved: false };
+  }
+
+  /** An operator decided for another agent of its machine. One that is still there does not come back by itself. */
+  async #displace(holder: AgentEntry): Promise<void> {
+    const reason = "an operator let another agent in for its machine";
+    const isThere = this.#deps.clock.now() - holder.heardMs < AGENT_LOST_SECONDS * 1000;
+    holder.isApproved = false;
+    if (isThere) await this.#deps.roster.put(holder, { state: "quarantined", reason, code: this.#newCode() });
+    else await this.#deps.roster.put(holder, { state: "replaced", reason });
   }
 
   /** The enrolled agent of a machine, if it is another one. */
