@@ -17,7 +17,7 @@ const engine = await TransferEngine.start({
   maxUploads: 64,
   cacheBytes: 64 * 1024 * 1024,
 });
-engine.allow(allowed);
+engine.allow(allowed, manifestId);
 const fd = disk === "" ? undefined : openSync(disk, "r");
 await engine.open({
   manifestId,

@@ -31,7 +31,7 @@ describe.skipIf(!hasCurl)("curl (skipped without curl)", () => {
     const identity = ["--tlsv1.3", "--key", key, "--cert", cert];
     const status = ["--output", "/dev/null", "--write-out", "%{http_code} %{num_connects} "];
     expect((await curl([...identity, ...status, `${door}/0`])).toString()).toBe("403 1 ");
-    seed.engine.allow(client.fingerprint);
+    seed.engine.allow(client.fingerprint, IMAGE.manifestId);
 
     const stream = await curl([...identity, `${door}/1`]);
     const { pieceMap } = IMAGE;

@@ -35,10 +35,10 @@ export class Member implements AsyncDisposable {
     return new Member(engine, identity);
   }
 
-  /** A member that lets the others in. */
+  /** A member that gives `IMAGE` to the others. */
   static async startFor(others: readonly Member[], options: Partial<TransferEngineOptions> = {}): Promise<Member> {
     const member = await Member.start(options);
-    for (const { identity } of others) member.engine.allow(identity.fingerprint);
+    for (const { identity } of others) member.engine.allow(identity.fingerprint, IMAGE.manifestId);
     return member;
   }
 

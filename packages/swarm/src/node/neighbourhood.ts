@@ -120,7 +120,7 @@ export class Neighbourhood {
 
   /** A neighbour is connected. `share`: the pieces to fetch from it, where not all are. */
   add(link: Link, hello: Hello, share: PieceSet | undefined): void {
-    const { engine, localAddresses, onEvent } = this.#options;
+    const { engine, image, localAddresses, onEvent } = this.#options;
     const id = this.#nextId++;
     const isFar = share !== undefined;
     const neighbour = new Neighbour({ id, link, hello, isFar, localAddresses, haveLog: this.#news.log });
@@ -131,7 +131,7 @@ export class Neighbourhood {
     });
     this.#neighbours.set(id, neighbour);
     this.#byFingerprint.set(fingerprint, neighbour);
-    engine.allow(fingerprint);
+    engine.allow(fingerprint, image.manifestId);
     onEvent?.({ kind: "connected", fingerprint, host: link.host });
     this.peer.addNeighbour({ id, held, share });
   }
@@ -377,11 +377,11 @@ export class Neighbourhood {
     const verdict = this.conduct.judge(fingerprint, deed, piece);
     if (verdict.kind === "none") return;
     const neighbour = this.#byFingerprint.get(fingerprint);
-    const { engine, onEvent } = this.#options;
+    const { engine, image, onEvent } = this.#options;
     if (verdict.kind === "ban") {
       const { reason } = verdict;
       onEvent?.({ kind: "banned", fingerprint, reason, why });
-      engine.disallow(fingerprint);
+      engine.disallow(fingerprint, image.manifestId);
       neighbour?.link.end(ByeReason.banned);
     } else neighbour?.link.end(ByeReason.full);
     if (neighbour !== undefined) this.remove(neighbour, why, verdict.kind === "ban" ? ByeReason.banned : undefined);

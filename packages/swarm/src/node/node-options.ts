@@ -1,3 +1,4 @@
+import type { Digest } from "@ingot/chunks";
 import type { Identity } from "../identity/identity.ts";
 import type { PieceMap } from "../piece-map.ts";
 import type { OpenImage, UploadEvent } from "../transfer/transfer.ts";
@@ -8,8 +9,8 @@ import type { BanReason, JoinRefusal, TrackerClient } from "./tracker-client.ts"
 /** What a node needs of the engine that moves its bytes. */
 export interface BulkDoor {
   readonly port: number;
-  allow(fingerprint: string): void;
-  disallow(fingerprint: string): void;
+  allow(fingerprint: string, manifestId: Digest): void;
+  disallow(fingerprint: string, manifestId: Digest): void;
   /** Returns how to be called no more. */
   onUpload(callback: (event: UploadEvent) => void): () => void;
 }

@@ -35,13 +35,14 @@ export interface BulkServerOptions {
 }
 
 /**
- * A thread's share of the bulk door: HTTP/1.1 over TLS that gives pieces to those whose key was allowed. Not `node:https`, whose requests
+ * A thread's share of the bulk door: HTTP/1.1 over TLS that gives the pieces of an image to those whose key was allowed for it. Not `node:https`, whose requests
  * and responses cost more than sending a small piece does: there is one method, no body, and every answer has a length.
  */
 export class BulkServer {
   readonly #options: BulkServerOptions;
   readonly #server: Server;
-  readonly #allowed = new Set<string>();
+  /** By image: the keys of those that may have it. */
+  readonly #members = new Map<string, Set<string>>();
   readonly #connections = new Set<Connection>();
   readonly #buffers: Uint8Array<ArrayBuffer>[] = [];
 
@@ -70,18 +71,21 @@ export class BulkServer {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  allow(fingerprint: string): void {
-    this.#allowed.add(fingerprint);
+  allow(fingerprint: string, manifestId: string): void {
+    const members = this.#members.get(manifestId);
+    if (members === undefined) this.#members.set(manifestId, new Set([fingerprint]));
+    else members.add(fingerprint);
   }
 
   /** Also ends its connections. */
-  disallow(fingerprint: string): void {
-    this.#allowed.delete(fingerprint);
+  disallow(fingerprint: string, manifestId: string): void {
+    this.#members.get(manifestId)?.delete(fingerprint);
     for (const connection of this.#connections) if (connection.fingerprint === fingerprint) connection.destroy();
   }
 
-  /** Ends the uploads of an image. */
-  dropUploads(manifestId: string): void {
+  /** Ends the uploads of an image; nobody may have it any more. */
+  closeImage(manifestId: string): void {
+    this.#members.delete(manifestId);
     for (const connection of this.#connections) if (connection.uploading === manifestId) connection.destroy();
   }
 
@@ -93,7 +97,9 @@ export class BulkServer {
 
   async #answer(connection: Connection, text: string): Promise<void> {
     const { fingerprint } = connection;
-    if (!this.#allowed.has(fingerprint)) return connection.refuse("403 Forbidden", "unknown key", true);
+    if (!this.#members.values().some((keys) => keys.has(fingerprint))) {
+      return connection.refuse("403 Forbidden", "unknown key", true);
+    }
     const request = parseRequestHead(text);
     if (request === undefined) return connection.refuse("400 Bad Request", "expected a GET without a body", true);
     const { method, target, closes } = request;
@@ -101,6 +107,10 @@ export class BulkServer {
     const path = parsePiecePath(target);
     if (path === undefined) {
       return connection.refuse("404 Not Found", "expected /images/<manifest id>/pieces/<number>", closes);
+    }
+    // Who is not in its swarm does not learn whether the image is here.
+    if (this.#members.get(path.manifestId)?.has(fingerprint) !== true) {
+      return connection.refuse("403 Forbidden", "not for this key", closes);
     }
     const { uploads, maxUploads, onUpload } = this.#options;
     if (Atomics.add(uploads, 0, 1) >= maxUploads) {

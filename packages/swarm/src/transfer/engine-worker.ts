@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { getCompileCacheDir } from "node:module";
 import { Worker } from "node:worker_threads";
+import type { Digest } from "@ingot/chunks";
 import { SwarmError } from "../errors.ts";
 import { EngineImage, type ImageLanes, type JobCommand } from "./engine-image.ts";
 import { MAX_THREADS } from "./limits.ts";
@@ -94,14 +95,14 @@ export class TransferEngine implements ImageLanes, AsyncDisposable {
     }
   }
 
-  /** From now on a peer with that key is served. */
-  allow(fingerprint: string): void {
-    this.#tellAll({ kind: "allow", fingerprint });
+  /** From now on a peer with that key is given that image; until the image is closed. */
+  allow(fingerprint: string, manifestId: Digest): void {
+    this.#tellAll({ kind: "allow", fingerprint, manifestId });
   }
 
-  /** It is served no longer, and its connections end. */
-  disallow(fingerprint: string): void {
-    this.#tellAll({ kind: "disallow", fingerprint });
+  /** It is given that image no longer, and its connections end. */
+  disallow(fingerprint: string, manifestId: Digest): void {
+    this.#tellAll({ kind: "disallow", fingerprint, manifestId });
   }
 
   /** Takes part in an image. One manifest id at most once at a time. */

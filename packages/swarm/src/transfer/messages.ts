@@ -35,7 +35,7 @@ export interface ThreadImage {
 export type ThreadCommand =
   | { readonly kind: "open"; readonly image: ThreadImage }
   | { readonly kind: "closeImage"; readonly image: number }
-  | { readonly kind: "allow" | "disallow"; readonly fingerprint: string }
+  | { readonly kind: "allow" | "disallow"; readonly fingerprint: string; readonly manifestId: string }
   | {
       readonly kind: "fetch";
       readonly job: number;

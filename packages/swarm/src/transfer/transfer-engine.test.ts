@@ -3,7 +3,7 @@ import { connect } from "node:tls";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { Disks } from "../../test/transfer-image.ts";
+import { Disks, makeImage } from "../../test/transfer-image.ts";
 import {
   IMAGE,
   Member,
@@ -138,12 +138,29 @@ describe("a transfer engine", () => {
     await seed.openDisk(disks.open("seed", IMAGE.bytes), "all");
     const image = await receiver.openDisk(disks.open("target", Buffer.alloc(IMAGE.bytes.length)), nothing());
     expect(await failureOf(image.fetch({ piece: 0, from: seed.door }))).toMatchObject({ code: "refused", status: 403 });
-    seed.engine.allow(receiver.identity.fingerprint);
+    seed.engine.allow(receiver.identity.fingerprint, IMAGE.manifestId);
     await image.fetch({ piece: 0, from: seed.door });
     const from = { ...seed.door, fingerprint: receiver.identity.fingerprint };
     expect((await failureOf(image.fetch({ piece: 1, from }))).code).toBe("unreachable");
-    seed.engine.disallow(receiver.identity.fingerprint);
+    seed.engine.disallow(receiver.identity.fingerprint, IMAGE.manifestId);
     expect(["refused", "unreachable"]).toContain((await failureOf(image.fetch({ piece: 1, from: seed.door }))).code);
+  });
+
+  it("gives a member of one swarm nothing of another's image", async () => {
+    using disks = new Disks();
+    const other = makeImage(8, 512 * 1024, 2);
+    await using receiver = await Member.start();
+    await using seed = await Member.startFor([receiver]);
+    await seed.openDisk(disks.open("seed", IMAGE.bytes), "all");
+    await seed.openDisk(disks.open("other seed", other.bytes), "all", other);
+    const image = await receiver.openDisk(disks.open("target", Buffer.alloc(IMAGE.bytes.length)), nothing());
+    const target = disks.open("other target", Buffer.alloc(other.bytes.length));
+    const secret = await receiver.openDisk(target, nothing(other), other);
+    expect(await failureOf(secret.fetch({ piece: 0, from: seed.door }))).toMatchObject({
+      code: "refused",
+      status: 403,
+    });
+    await image.fetch({ piece: 0, from: seed.door });
   });
 
   it("answers 503 above its limit of uploads", async () => {
@@ -291,7 +308,7 @@ describe("a transfer engine", () => {
     const rest = " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     const id = IMAGE.manifestId;
     expect(await ask(`GET /images/${id}/pieces/${PIECES.length}${rest}`)).toContain("404");
-    expect(await ask(`GET /images/${"00".repeat(32)}/pieces/0${rest}`)).toContain("404");
+    expect(await ask(`GET /images/${"00".repeat(32)}/pieces/0${rest}`)).toContain("403");
     expect(await ask(`GET /images/${id}/pieces/0?chunks=5-1${rest}`)).toContain("404");
     expect(await ask(`GET /images/${id}/pieces/0?chunks=0-999999999${rest}`)).toContain("404");
     expect(await ask(`GET /../../etc/passwd${rest}`)).toContain("404");

@@ -80,9 +80,9 @@ class TransferThread {
       case "closeImage":
         return this.#closeImage(command.image);
       case "allow":
-        return this.#server.allow(command.fingerprint);
+        return this.#server.allow(command.fingerprint, command.manifestId);
       case "disallow":
-        return this.#server.disallow(command.fingerprint);
+        return this.#server.disallow(command.fingerprint, command.manifestId);
       case "fetch":
         return this.#fetch(command);
       case "write":
@@ -111,7 +111,7 @@ class TransferThread {
     this.#images.delete(image);
     if (entry !== undefined) {
       entry.file.close();
-      this.#server.dropUploads(entry.file.manifestId);
+      this.#server.closeImage(entry.file.manifestId);
     }
     this.#tell({ kind: "imageClosed", image });
   }
