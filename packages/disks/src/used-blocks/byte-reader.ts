@@ -49,6 +49,9 @@ export class JoinedParts implements ByteReader {
   }
 
   async read(offset: number, into: Uint8Array): Promise<void> {
+    if (offset + into.length > this.sizeBytes) {
+      throw new RangeError(`read of ${into.length} bytes at ${offset}, there are ${this.sizeBytes}`);
+    }
     let filled = 0;
     for (const place of this.placesOf(offset, into.length)) {
       if (place.offset + place.length > this.#reader.sizeBytes) {

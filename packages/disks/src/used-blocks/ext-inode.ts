@@ -19,8 +19,8 @@ export const ExtFileKind = { directory: 0x4000, file: 0x8000 } as const;
 export interface ExtFile {
   /** The bytes that it has on the disk, up to its size. */
   readonly content: JoinedParts;
-  /** Whether all of it was written. */
-  readonly isWritten: boolean;
+  /** Whether its first extent was written: others read as zeros, whatever stands there. */
+  readonly isHeadWritten: boolean;
 }
 
 /**
@@ -47,14 +47,14 @@ export async function readExtFile(
   const walk = new ExtentWalk(reader, superblock);
   const isWhole = await walk.read(inode.subarray(0x28, 0x64), undefined);
   if (!isWhole || walk.blockCount * blockBytes < sizeBytes) return undefined;
-  return { content: new JoinedParts(reader, cutTo(walk.parts, sizeBytes)), isWritten: walk.isWritten };
+  return { content: new JoinedParts(reader, cutTo(walk.parts, sizeBytes)), isHeadWritten: walk.isHeadWritten };
 }
 
 /** Collects a file's extents, which MUST follow each other without holes. */
 class ExtentWalk {
   readonly parts: ByteRange[] = [];
   blockCount = 0;
-  isWritten = true;
+  isHeadWritten = true;
   readonly #reader: ByteReader;
   readonly #superblock: ExtSuperblock;
   #nodes = 0;
@@ -96,9 +96,9 @@ class ExtentWalk {
     const block = view.getUint32(at + 8, true) + view.getUint16(at + 6, true) * 2 ** 32;
     const isFitting = view.getUint32(at, true) === this.blockCount && blocks > 0 && block > firstDataBlock;
     if (!isFitting || block + blocks > blockCount) return false;
+    if (this.blockCount === 0) this.isHeadWritten = isWritten;
     this.parts.push({ offset: block * blockBytes, length: blocks * blockBytes });
     this.blockCount += blocks;
-    this.isWritten &&= isWritten;
     return true;
   }
 }

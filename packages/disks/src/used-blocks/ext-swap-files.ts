@@ -25,7 +25,7 @@ export async function findSwapFiles(
     const block = await readBytes(root.content, at, superblock.blockBytes);
     for (const inode of namedIn(block)) {
       const file = await readExtFile(reader, superblock, groups, inode, ExtFileKind.file);
-      if (file === undefined || !file.isWritten) continue;
+      if (file === undefined || !file.isHeadWritten) continue;
       const usage = await swapUsage(file.content);
       for (const { kind, offset, length } of usage?.ranges ?? []) {
         if (kind === "dontCare") free.push(...file.content.placesOf(offset, length));

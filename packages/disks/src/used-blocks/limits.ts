@@ -27,3 +27,12 @@ export const MAX_EXFAT_ROOT_CLUSTERS = 1024;
 
 /** Clusters of an exFAT allocation bitmap: 64 MiB of it in clusters of 512 bytes. */
 export const MAX_EXFAT_BITMAP_CLUSTERS: number = 2 ** 17;
+
+/** Allocation groups of an XFS: 16 TiB in groups of 16 MiB. */
+export const MAX_XFS_GROUPS: number = 2 ** 20;
+
+/** Levels of an XFS group's tree of free space: eight of at least 40 branches hold more blocks than a group has. */
+export const MAX_XFS_LEVELS = 8;
+
+/** Blocks of 512 bytes of the longest record of an XFS log, its headers included: 256 KiB and eight headers. */
+export const MAX_XFS_RECORD_BLOCKS = 520;

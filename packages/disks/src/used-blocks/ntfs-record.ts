@@ -25,6 +25,8 @@ export interface NtfsRun {
 export interface NtfsAttribute {
   readonly type: number;
   readonly name: string;
+  /** 1: compressed, 0x4000: encrypted, 0x8000: sparse. */
+  readonly flags: number;
   readonly resident: Uint8Array | undefined;
   readonly runs: readonly NtfsRun[];
   /** Bytes of content. */
@@ -70,19 +72,20 @@ function attributeOf(type: number, bytes: Uint8Array): NtfsAttribute | undefined
   const view = viewOf(bytes);
   const nameAt = view.getUint16(0xa, true);
   const nameLength = bytes[9] ?? 0;
+  const flags = view.getUint16(0xc, true);
   if (nameAt + nameLength * 2 > bytes.length) return undefined;
   const name = new TextDecoder("utf-16le").decode(bytes.subarray(nameAt, nameAt + nameLength * 2));
   if (bytes[8] === 0) {
     const start = view.getUint16(0x14, true);
     const sizeBytes = view.getUint32(0x10, true);
     if (start + sizeBytes > bytes.length) return undefined;
-    return { type, name, resident: bytes.subarray(start, start + sizeBytes), runs: [], sizeBytes };
+    return { type, name, flags, resident: bytes.subarray(start, start + sizeBytes), runs: [], sizeBytes };
   }
   if (bytes.length < 0x40) return undefined;
   const runs = decodeRuns(bytes.subarray(view.getUint16(0x20, true)));
   // A part of an attribute that is spread over several records.
   if (runs === undefined || view.getBigUint64(0x10, true) !== 0n) return undefined;
-  return { type, name, resident: undefined, runs, sizeBytes: Number(view.getBigUint64(0x30, true)) };
+  return { type, name, flags, resident: undefined, runs, sizeBytes: Number(view.getBigUint64(0x30, true)) };
 }
 
 /** Runs as NTFS packs them: a byte with two lengths, then the count, then the signed distance to the run before. */

@@ -1,8 +1,10 @@
 import type { ByteReader } from "./byte-reader.ts";
-import { isHibernated, isUnnamedData } from "./ntfs-hibernation.ts";
+import { MAP_PIECE_BYTES, MAX_NTFS_BITMAP_BYTES } from "./limits.ts";
+import { readPagingFiles } from "./ntfs-paging.ts";
 import { NtfsAttributeType } from "./ntfs-record.ts";
+import { isUnnamedData } from "./ntfs-root-files.ts";
 import { NtfsVolume } from "./ntfs-volume.ts";
-import { rawUsage, UsageBuilder, type Usage } from "./usage.ts";
+import { rawUsage, UsageBuilder, type Usage, withFree } from "./usage.ts";
 
 const VOLUME_RECORD = 3;
 const BITMAP_RECORD = 6;
@@ -10,7 +12,7 @@ const VOLUME_FLAGS_AT = 0xa;
 const VOLUME_IS_DIRTY = 1;
 
 /**
- * Which clusters of an NTFS are in use, by its `$Bitmap`; `undefined` when it is none. A volume that is marked dirty, or on which Windows
+ * Which clusters of an NTFS are in use, by its `$Bitmap`, without the content of page files; `undefined` when it is none. A volume that is marked dirty, or on which Windows
  * hibernates, is raw with a reason. (NTFS documentation of the linux-ntfs project.)
  */
 export async function ntfsUsage(reader: ByteReader): Promise<Usage | undefined> {
@@ -29,13 +31,18 @@ async function usageOf(reader: ByteReader, volume: NtfsVolume): Promise<Usage | 
   if (((information[VOLUME_FLAGS_AT] ?? 0) & VOLUME_IS_DIRTY) !== 0) {
     return { reason: "ntfs: is marked dirty (run chkdsk, then shut Windows down)" };
   }
-  const asleep = await isHibernated(volume);
-  if (asleep === undefined) return { reason: "ntfs: its root directory cannot be read" };
-  if (asleep) return { reason: "ntfs: Windows hibernates on it (shut down with: shutdown /s /t 0)" };
+  const paging = await readPagingFiles(volume);
+  if (paging === undefined) return { reason: "ntfs: its root directory cannot be read" };
+  if (paging.isHibernated) return { reason: "ntfs: Windows hibernates on it (shut down with: shutdown /s /t 0)" };
   const bitmap = (await volume.attributes(BITMAP_RECORD))?.find(isUnnamedData);
-  const bits = bitmap && (await volume.readPart(bitmap, 0, Math.ceil(volume.clusterCount / 8)));
-  if (bits === undefined) return { reason: "ntfs: $Bitmap is damaged" };
+  const bitmapBytes = Math.ceil(volume.clusterCount / 8);
   const builder = new UsageBuilder();
-  builder.addBitmap(bits, volume.clusterCount, volume.clusterBytes);
-  return { content: "ntfs", ranges: builder.finish(reader.sizeBytes) };
+  if (bitmap === undefined || bitmapBytes > MAX_NTFS_BITMAP_BYTES) return { reason: "ntfs: $Bitmap is damaged" };
+  for (let at = 0; at < bitmapBytes; at += MAP_PIECE_BYTES) {
+    const length = Math.min(MAP_PIECE_BYTES, bitmapBytes - at);
+    const bits = await volume.readPart(bitmap, at, length);
+    if (bits === undefined) return { reason: "ntfs: $Bitmap is damaged" };
+    builder.addBitmap(bits, Math.min(length * 8, volume.clusterCount - at * 8), volume.clusterBytes);
+  }
+  return { content: "ntfs", ranges: withFree(builder.finish(reader.sizeBytes), paging.free) };
 }

@@ -1,9 +1,9 @@
 import { type ByteReader, hasText, readBytes } from "./byte-reader.ts";
+import { MAP_PIECE_BYTES } from "./limits.ts";
 import { applyFixups, attributesOf, type NtfsAttribute } from "./ntfs-record.ts";
 
 const BOOT_BYTES = 512;
-/** $Bitmap of 128 TiB in clusters of 4 KiB, and far more than any root directory. */
-const MAX_STREAM_BYTES = 2 ** 32;
+const RECORD_IN_USE = 1;
 
 /** An NTFS volume of which only records in the first clusters of its file table are read. */
 export class NtfsVolume {
@@ -56,15 +56,20 @@ export class NtfsVolume {
     return this.#recordAt(offset);
   }
 
-  /** The attributes of any file record, by way of the file table's own runs. */
-  async attributesOfFile(record: number, fileTable: NtfsAttribute): Promise<NtfsAttribute[] | undefined> {
+  /** The attributes of any file by a directory's reference to it, by way of the file table's own runs. Undefined when they are not those of that file any more. */
+  async attributesOfFile(reference: bigint, fileTable: NtfsAttribute): Promise<NtfsAttribute[] | undefined> {
+    // The upper 16 bits count how often the record was used anew.
+    const record = Number(reference & 0xffff_ffff_ffffn);
     const bytes = await this.readPart(fileTable, record * this.#recordBytes, this.#recordBytes);
-    return bytes !== undefined && applyFixups(bytes, "FILE") ? attributesOf(bytes) : undefined;
+    if (bytes === undefined || !applyFixups(bytes, "FILE")) return undefined;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const isThat = view.getUint16(0x10, true) === Number(reference >> 48n);
+    return isThat && (view.getUint16(0x16, true) & RECORD_IN_USE) !== 0 ? attributesOf(bytes) : undefined;
   }
 
-  /** A part of an attribute's content; undefined when it is not wholly there. */
+  /** A part of an attribute's content, which is to be short; undefined when it is not wholly there. */
   async readPart(attribute: NtfsAttribute, offset: number, length: number): Promise<Uint8Array | undefined> {
-    if (length > MAX_STREAM_BYTES || offset + length > attribute.sizeBytes) return undefined;
+    if (length > MAP_PIECE_BYTES || offset + length > attribute.sizeBytes) return undefined;
     if (attribute.resident !== undefined) return attribute.resident.slice(offset, offset + length);
     const bytes = new Uint8Array(length);
     let start = 0;

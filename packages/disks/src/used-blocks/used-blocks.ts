@@ -8,6 +8,7 @@ import { ntfsUsage } from "./ntfs-usage.ts";
 import { type Finding, recognise } from "./recognise.ts";
 import { swapUsage } from "./swap-usage.ts";
 import { rawUsage, type Usage, UsageBuilder, type UsedRange } from "./usage.ts";
+import { xfsUsage } from "./xfs-usage.ts";
 
 const TABLE_BYTES = 1024 * 1024;
 
@@ -35,7 +36,7 @@ export interface UsedBlocks {
   readonly dataBytes: number;
 }
 
-/** Reads a disk's partition table and the maps of its file systems (ext2/3/4, NTFS, FAT, exFAT, Linux swap). Reads nothing else. */
+/** Reads a disk's partition table and the maps of its file systems (ext2/3/4, XFS, NTFS, FAT, exFAT, Linux swap). Reads nothing else. */
 export async function findUsedBlocks(disk: ByteReader): Promise<UsedBlocks> {
   const head = await readBytes(disk, 0, Math.min(TABLE_BYTES, disk.sizeBytes));
   const findings = await recognise(disk);
@@ -84,7 +85,7 @@ function placesOf(
 
 async function usageOf(reader: ByteReader): Promise<Usage> {
   try {
-    for (const usageOfKind of [extUsage, ntfsUsage, swapUsage, exfatUsage, fatUsage]) {
+    for (const usageOfKind of [extUsage, xfsUsage, ntfsUsage, swapUsage, exfatUsage, fatUsage]) {
       const usage = await usageOfKind(reader);
       if (usage !== undefined) return usage;
     }
