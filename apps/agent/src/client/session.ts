@@ -28,6 +28,8 @@ export interface SessionOptions {
   readonly role: AgentRole;
   readonly inventory: () => Promise<AgentInventory>;
   readonly token: string | undefined;
+  /** What tells this computer from others, where the agent's key is to be no other's. */
+  readonly computer?: string | undefined;
   /** Told of an answer that is not "enrolled", and of a server that does not answer; resolves when to ask again. Throws to give up. */
   readonly onWait: (answer: Exclude<EnrolAnswer, { state: "enrolled" }> | AgentError) => Promise<void>;
   readonly signal?: AbortSignal | undefined;
@@ -36,7 +38,7 @@ export interface SessionOptions {
 /** Finds out who the server is, enrols until that succeeds, and pins what the server signs with. */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { state, role, token, signal } = options;
-  const [identity, known] = await Promise.all([state.identity(), state.server()]);
+  const [identity, known] = await Promise.all([state.identity(options.computer), state.server()]);
   const url = options.server ?? known?.url;
   if (url === undefined)
     throw new AgentError("usage", "no server is known yet: name it with --server https://HOST:8472");

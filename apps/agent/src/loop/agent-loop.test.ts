@@ -118,6 +118,16 @@ test("after a task the machine does what the task says, once", () => {
   expect(run([answer({ task: { kind: "idle", after: "stay" } })]).kinds).toEqual([]);
 });
 
+test("a restart is not begun in the middle of a task, and once begun nothing else is, until the machine has stayed", () => {
+  const restart = answer({ restart: { jobId: "7", reason: "job 7 needs the machine" } });
+  const given = answer({ task: wipe("a") });
+  expect(run([given, restart]).kinds).toEqual(["start a"]);
+  const { kinds, state } = run([restart, given, restart]);
+  expect(kinds).toEqual(["restart"]);
+  expect(stepLoop(state, { kind: "stayed", afterMs: 0 }).actions).toEqual([{ kind: "heartbeat", afterMs: 0 }]);
+  expect(run([{ kind: "stayed", afterMs: 0 }, given], state).kinds).toEqual(["start a"]);
+});
+
 const anyEvent: fc.Arbitrary<LoopEvent> = fc.oneof(
   fc.constantFrom("a", "b").map((id) => answer({ task: wipe(id) })),
   fc.constantFrom("a", "b").map((id) => answer({ stop: { taskId: id, reason: "paused" as const } })),

@@ -33,7 +33,9 @@ export type LoopEvent =
   | { readonly kind: "unanswered"; readonly message: string; readonly random: number }
   /** The server told a task's report to stop it. */
   | { readonly kind: "told-to-stop"; readonly taskId: string; readonly reason: StopReason }
-  | { readonly kind: "ended"; readonly taskId: string; readonly outcome: TaskOutcome };
+  | { readonly kind: "ended"; readonly taskId: string; readonly outcome: TaskOutcome }
+  /** The machine did not go down, because it is not allowed to or somebody prevented it. `afterMs`: when to speak to the server again. */
+  | { readonly kind: "stayed"; readonly afterMs: number };
 
 /** What is to be done. */
 export type LoopAction =
@@ -41,6 +43,8 @@ export type LoopAction =
   | { readonly kind: "stop"; readonly taskId: string; readonly reason: StopReason }
   | { readonly kind: "heartbeat"; readonly afterMs: number }
   | { readonly kind: "notice"; readonly text: string }
+  /** Say goodbye and restart the machine's own system, for the machine to start from the network. */
+  | { readonly kind: "restart"; readonly reason: string }
   /** Say goodbye, then this. */
   | { readonly kind: "leave"; readonly how: Exclude<AfterTask, "stay"> };
 
@@ -60,6 +64,8 @@ export const INITIAL_LOOP: LoopState = {
  * disk itself knows what it holds.
  */
 export function stepLoop(state: LoopState, event: LoopEvent): { state: LoopState; actions: readonly LoopAction[] } {
+  if (event.kind === "stayed")
+    return { state: { ...state, leaving: false }, actions: [{ kind: "heartbeat", afterMs: event.afterMs }] };
   if (state.leaving) return { state, actions: [] };
   switch (event.kind) {
     case "answered":
@@ -90,7 +96,9 @@ function answered(state: LoopState, answer: HeartbeatAnswer): { state: LoopState
     const stopped = stop(state, answer.stop.taskId, answer.stop.reason);
     return { state: stopped.state, actions: [...actions, ...stopped.actions] };
   }
-  const { task } = answer;
+  const { task, restart } = answer;
+  if (restart !== undefined && state.task === undefined)
+    return { state: { ...state, leaving: true }, actions: [{ kind: "restart", reason: restart.reason }] };
   if (task === undefined) return { state: { ...state, ended: undefined }, actions };
   if (task.kind === "idle") {
     if (state.task !== undefined || task.after === "stay") return { state, actions };

@@ -17,6 +17,7 @@ export async function enrol(
   face: Face,
   signal: AbortSignal,
   inventory: () => Promise<AgentInventory>,
+  computer: string,
 ): Promise<Session> {
   let failures = 0;
   return openSession({
@@ -25,6 +26,7 @@ export async function enrol(
     pin: options.pin ?? boot.pin,
     role: "machine",
     inventory,
+    computer,
     token: await readToken(options.tokenFile),
     signal,
     onWait: async (answer) => {

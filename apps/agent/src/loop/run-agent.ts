@@ -1,9 +1,11 @@
 import { hostname, networkInterfaces } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { AgentInventory, HeartbeatRequest } from "@ingot/api";
 import { interruptSignal } from "../cli/common.ts";
 import type { RunOptions } from "../cli/run-command.ts";
 import type { Session } from "../client/session.ts";
 import { AgentError, messageOf } from "../errors.ts";
+import { HEARTBEAT_MS } from "../limits.ts";
 import { type Inventory, readInventory } from "../inventory/inventory.ts";
 import { reportOf } from "../inventory/report.ts";
 import { describeFinding, readFindings } from "../preflight/findings.ts";
@@ -23,6 +25,8 @@ import {
 } from "./agent-loop.ts";
 import { enrol } from "./enrol.ts";
 import { goDown } from "./go-down.ts";
+import { startFromNetworkNext } from "./network-boot.ts";
+import { restartOwnSystem } from "./restart-own-system.ts";
 
 const MIB = 2 ** 20;
 /** Of a machine's memory this part keeps compressed chunks for others, within these bounds. */
@@ -30,6 +34,8 @@ const CACHE_SHARE = 8;
 const MIN_CACHE_BYTES = 16 * MIB;
 const MAX_CACHE_BYTES = 512 * MIB;
 const MAX_THREADS = 4;
+/** A machine that is still there after this long was not restarted. */
+const RESTART_TAKES_MS = 5 * 60_000;
 
 /** What the agent finds around it; tests give another machine. */
 export interface Surroundings {
@@ -58,7 +64,15 @@ export async function runAgent(
   try {
     const first = await inventory();
     face.update({ machine: first.dmi.serial ?? hostname(), addresses: addressesOf(first) });
-    const session = await enrol(options, boot, state, face, signal, () => reportWithSignatures(first, isRam));
+    const session = await enrol(
+      options,
+      boot,
+      state,
+      face,
+      signal,
+      () => reportWithSignatures(first, isRam),
+      computerOf(first),
+    );
     face.update({
       machine: session.machineName ?? hostname(),
       server: session.client.address.url,
@@ -159,6 +173,9 @@ class AgentRunner {
         return;
       case "leave":
         this.#leave(action.how).catch((error: unknown) => this.#done.reject(error));
+        return;
+      case "restart":
+        this.#restart(action.reason).catch((error: unknown) => this.#done.reject(error));
     }
   }
 
@@ -171,8 +188,10 @@ class AgentRunner {
     if (this.#asking) return;
     this.#asking = true;
     const { task } = this.#state;
-    const request: HeartbeatRequest =
-      task === undefined ? { state: "idle" } : { state: "working", taskId: task.taskId };
+    const request: HeartbeatRequest = {
+      ...(task === undefined ? { state: "idle" } : { state: "working", taskId: task.taskId }),
+      mayRestart: this.#mayGoDown,
+    };
     try {
       const answer = await this.#session.client.heartbeat(request, this.#signal);
       this.#dispatch({ kind: "answered", answer });
@@ -235,14 +254,33 @@ class AgentRunner {
   async #leave(how: "reboot" | "poweroff"): Promise<void> {
     if (!this.#mayGoDown) {
       this.#face.update({ notice: `the server wants a ${how}; start the agent with --power to allow it` });
-      this.#state = { ...this.#state, leaving: false };
-      this.#heartbeatIn(10_000);
+      this.#dispatch({ kind: "stayed", afterMs: HEARTBEAT_MS });
       return;
     }
     this.#face.update({ notice: how === "reboot" ? "restarting" : "switching off" });
     await this.#sayGoodbye();
     await goDown(this.#programs, how, this.#isRam);
     this.#done.resolve();
+  }
+
+  /** Restarts the machine's own system for a job. A shutdown that people are warned of can be called off; then the machine is there again. */
+  async #restart(reason: string): Promise<void> {
+    const { firmware, nics } = await this.#inventory();
+    const next = await startFromNetworkNext(
+      this.#programs,
+      firmware,
+      nics.map((nic) => nic.mac),
+    );
+    await this.#sayGoodbye();
+    try {
+      const done = await restartOwnSystem(this.#programs, reason);
+      this.#face.update({ notice: `${done}: ${reason}; ${next}` });
+      await sleep(RESTART_TAKES_MS, undefined, { signal: this.#signal });
+    } catch (error) {
+      if (this.#signal.aborted) return;
+      this.#face.update({ error: `cannot restart: ${messageOf(error)}` });
+    }
+    this.#dispatch({ kind: "stayed", afterMs: 0 });
   }
 
   /** So that whoever comes next in this machine's name is no clash. Only a courtesy. */
@@ -269,6 +307,12 @@ async function reportWithSignatures(inventory: Inventory, isRam: boolean): Promi
     }),
   );
   return reportOf({ ...inventory, disks }, isRam ? "ram" : "installed", hostname(), process.arch);
+}
+
+/** What tells a computer from a copy of its disk in another one: the board's facts, and where there are none the network cards. */
+function computerOf({ dmi, nics }: Inventory): string {
+  const board = [dmi.uuid, dmi.serial, dmi.boardSerial].filter((fact) => fact !== undefined);
+  return board.length > 0 ? board.join(" ") : nics.map((nic) => nic.mac).join(" ");
 }
 
 /** The root file system of a system that was loaded into memory. */

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { chmod, link, mkdir, open, readFile, rename, unlink } from "node:fs/promises";
+import { chmod, link, mkdir, open, readFile, rename, rm, unlink } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { createIdentity, type Identity, identityOf } from "@ingot/swarm";
@@ -16,6 +16,7 @@ export interface KnownServer {
 
 const KEY_FILE = "identity.pem";
 const SERVER_FILE = "server.json";
+const COMPUTER_FILE = "computer";
 
 /** Where an agent keeps itself unless it is told otherwise (XDG Base Directory Specification). */
 export function defaultStateFolder(environment: NodeJS.ProcessEnv): string {
@@ -41,9 +42,13 @@ export class StateFolder {
     return new StateFolder(path);
   }
 
-  /** The key by which servers and peers know this agent; made at the first call. */
-  async identity(): Promise<Identity> {
+  /**
+   * The key by which servers and peers know this agent; made at the first call. `computer`: what tells the computer from others. A key that was
+   * made on another one came with a copy of its disk, and is replaced: two agents with one key would be one machine.
+   */
+  async identity(computer?: string): Promise<Identity> {
     const path = join(this.path, KEY_FILE);
+    if (computer !== undefined) await this.#leaveForeignKey(path, computer);
     const kept = (await readText(path)) ?? (await this.#createKey(path));
     try {
       return identityOf(kept, "ingot agent");
@@ -65,6 +70,14 @@ export class StateFolder {
     const path = join(this.path, SERVER_FILE);
     const temporary = await writePrivate(path, `${JSON.stringify(server, undefined, 2)}\n`);
     await rename(temporary, path);
+  }
+
+  async #leaveForeignKey(keyPath: string, computer: string): Promise<void> {
+    const path = join(this.path, COMPUTER_FILE);
+    const before = await readText(path);
+    if (before === computer) return;
+    if (before !== undefined) await rm(keyPath, { force: true });
+    await rename(await writePrivate(path, computer), path);
   }
 
   async #createKey(path: string): Promise<string> {
