@@ -81,6 +81,8 @@ export function encodeChunkStream(chunks: readonly StoredChunk[]): Uint8Array<Ar
  */
 const CHEAP_MOVE_BYTES: number = 16 * 1024;
 
+const NOTHING: readonly StoredChunk[] = [];
+
 /**
  * Takes a chunk stream apart as it comes, in one buffer that it never grows. The caller reads into `space()`, tells how much with
  * `advance()`, and gets the chunks that are whole now, as views into the buffer. Whatever is not what was asked for throws `DecodeError`
@@ -96,6 +98,10 @@ export class ChunkStreamDecoder {
   #end = 0;
   /** Bytes of the stream before `#start`. */
   #offset = 0;
+  /** Of the chunk at `#start`, once it is there. */
+  #header: ChunkHeader | undefined;
+  /** Bytes from `#start` on that have to be there before there is anything to do: a header, then its chunk. */
+  #wanted: number = CHUNK_HEADER_BYTES;
 
   /** `buffer`: at least `CHUNK_HEADER_BYTES + MAX_CHUNK_BYTES`; the decoder's until it is done. */
   constructor(expected: ExpectedChunks, buffer: Uint8Array = new Uint8Array(CHUNK_HEADER_BYTES + MAX_CHUNK_BYTES)) {
@@ -112,7 +118,7 @@ export class ChunkStreamDecoder {
   /** Where the next bytes go: never empty. Views that `advance` gave before are no longer valid. */
   space(): Uint8Array {
     const isShort = this.#start > 0 && this.#end - this.#start <= CHEAP_MOVE_BYTES;
-    if (isShort || this.#start + this.#wantedBytes() > this.#buffer.length || this.#end === this.#buffer.length) {
+    if (isShort || this.#start + this.#wanted > this.#buffer.length || this.#end === this.#buffer.length) {
       this.#buffer.copyWithin(0, this.#start, this.#end);
       this.#end -= this.#start;
       this.#start = 0;
@@ -121,18 +127,25 @@ export class ChunkStreamDecoder {
   }
 
   /** Counts `length` bytes that were put at `space()`, and returns the chunks that are whole now. */
-  advance(length: number): StoredChunk[] {
+  advance(length: number): readonly StoredChunk[] {
     this.#end += length;
+    // Most calls bring one TLS record of a chunk of many.
+    if (this.#end - this.#start < this.#wanted) return NOTHING;
     const whole: StoredChunk[] = [];
-    while (this.#end - this.#start >= CHUNK_HEADER_BYTES) {
-      const header = this.#header();
-      const payloadAt = this.#start + CHUNK_HEADER_BYTES;
-      const end = payloadAt + header.storedLength;
-      if (end > this.#end) break;
-      whole.push({ chunk: header.chunk, codec: header.codec, payload: this.#buffer.subarray(payloadAt, end) });
-      this.#offset += end - this.#start;
+    while (this.#end - this.#start >= this.#wanted) {
+      if (this.#header === undefined) {
+        this.#header = decodeChunkHeader(this.#view, this.#start, this.#offset, this.#expected, this.#next);
+        this.#wanted = CHUNK_HEADER_BYTES + this.#header.storedLength;
+        continue;
+      }
+      const { chunk, codec } = this.#header;
+      const end = this.#start + this.#wanted;
+      whole.push({ chunk, codec, payload: this.#buffer.subarray(this.#start + CHUNK_HEADER_BYTES, end) });
+      this.#offset += this.#wanted;
       this.#start = end;
       this.#next++;
+      this.#header = undefined;
+      this.#wanted = CHUNK_HEADER_BYTES;
     }
     return whole;
   }
@@ -154,16 +167,6 @@ export class ChunkStreamDecoder {
       what: "chunk stream",
       offset: this.#offset + this.#end - this.#start,
     });
-  }
-
-  /** Bytes from `#start` on that have to be in the buffer at a time. */
-  #wantedBytes(): number {
-    if (this.#end - this.#start < CHUNK_HEADER_BYTES) return CHUNK_HEADER_BYTES;
-    return CHUNK_HEADER_BYTES + this.#header().storedLength;
-  }
-
-  #header(): ChunkHeader {
-    return decodeChunkHeader(this.#view, this.#start, this.#offset, this.#expected, this.#next);
   }
 }
 

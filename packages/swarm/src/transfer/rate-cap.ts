@@ -19,9 +19,13 @@ export class RateCap {
     return new RateCap(bytesPerSecond, new BigInt64Array(new SharedArrayBuffer(8)));
   }
 
+  get isUnlimited(): boolean {
+    return !Number.isFinite(this.#bytesPerSecond);
+  }
+
   /** Counts `bytes`, and returns the milliseconds to wait for them; `nowNs` is the process's monotonic clock. */
   reserve(bytes: number, nowNs: bigint): number {
-    if (!Number.isFinite(this.#bytesPerSecond)) return 0;
+    if (this.isUnlimited) return 0;
     const lasts = BigInt(Math.round((bytes / this.#bytesPerSecond) * 1e9));
     for (;;) {
       const reserved = Atomics.load(this.shared, 0);

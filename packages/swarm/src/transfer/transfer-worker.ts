@@ -119,6 +119,7 @@ class TransferThread {
   #fetch({ job: number, image, piece, chunks, isWholePiece, from, stallMs }: Command<"fetch">): void {
     const entry = this.#images.get(image);
     if (entry === undefined) return this.#end(number, [], new SwarmError("closed", "the image was closed"));
+    const cap = this.#downloadCap;
     const buffer = this.#buffers.pop() ?? new Uint8Array(CHUNK_HEADER_BYTES + MAX_CHUNK_BYTES);
     const job = new FetchJob({
       image: entry.file,
@@ -127,7 +128,8 @@ class TransferThread {
       isWholePiece,
       stallMs,
       buffer,
-      reserve: (bytes) => this.#downloadCap.reserve(bytes, process.hrtime.bigint()),
+      // Called for every TLS record: the clock is read only for a limit.
+      reserve: (bytes) => (cap.isUnlimited ? 0 : cap.reserve(bytes, process.hrtime.bigint())),
       onEnd: ({ written, wireBytes, plainBytes }, error) => {
         this.#jobs.delete(number);
         this.#buffers.push(buffer);
