@@ -12,6 +12,8 @@ export interface JobOptions extends CommonOptions {
   readonly at?: string;
   readonly window?: ChangeWindow;
   readonly after?: "reboot" | "poweroff" | "stay";
+  readonly wake: boolean;
+  readonly restart?: boolean;
   readonly comment?: string;
   readonly watch?: true;
 }
@@ -48,13 +50,19 @@ export function withJobOptions(command: Command): Command {
         .choices(["reboot", "poweroff", "stay"])
         .default("reboot"),
     )
+    .option("--no-wake", "do not switch on machines of which nothing is heard (Wake-on-LAN)")
+    .option(
+      "--restart",
+      "restart machines whose own system runs with an agent: deploy and wipe do so unless told not to",
+    )
+    .option("--no-restart", "wait until somebody restarts them")
     .option("--comment <text>", "a remark")
     .option("--watch", "stay and show how it goes on; the exit code says how it ended");
 }
 
 /** What those options say, as the API wants it. */
 export function jobSettings(options: JobOptions): Omit<CreateJob, "kind" | "to"> {
-  const { disk, priority, wave, stopIfFailed, at, window, after, comment } = options;
+  const { disk, priority, wave, stopIfFailed, at, window, after, wake, restart, comment } = options;
   return {
     ...(disk !== undefined && { disk }),
     ...(priority !== undefined && { priority }),
@@ -63,6 +71,8 @@ export function jobSettings(options: JobOptions): Omit<CreateJob, "kind" | "to">
     ...(at !== undefined && { at }),
     ...(window !== undefined && { window }),
     ...(after !== undefined && { after }),
+    ...(!wake && { wake }),
+    ...(restart !== undefined && { restart }),
     ...(comment !== undefined && { comment }),
   } as Omit<CreateJob, "kind" | "to">;
 }

@@ -52,6 +52,7 @@ export function serveCommand(): Command {
     .option("--site <name>", "the branch that the server and the machines of its own subnet stand in (default: none)")
     .option("--seed-rate <rate>", "at most this much to clones, like 500mbit (default no limit)")
     .option("--multicast-rate <rate|off>", "rate of a multicast (default four fifths of the boot interface's link)")
+    .option("--wake-interface <name|off>", "by which machines are switched on for jobs (default the boot interface)")
     .addOption(
       new Option("--tftp <on|off>", "TFTP on the boot interface (default on with --interface)").choices(["on", "off"]),
     )

@@ -59,6 +59,8 @@ export interface ServeConfig {
   readonly site?: string;
   /** Bytes a second, headers included, of a multicast of an image; absent: four fifths of what the boot interface's link does. */
   readonly multicastRate?: number | "off";
+  /** The interface by which machines are switched on; absent: the boot interface. */
+  readonly wakeInterface?: string;
   readonly tftp: boolean;
   /** Whether machines that nobody entered may register themselves; absent: as it is set in the inventory. */
   readonly registration?: "open" | "closed";
@@ -94,6 +96,7 @@ export const SERVE_OPTION_NAMES = [
   "seed-rate",
   "site",
   "multicast-rate",
+  "wake-interface",
   "tftp",
   "registration",
   "user",
@@ -220,6 +223,7 @@ const schema = z.strictObject({
   "seed-rate": rate.optional(),
   site: z.string().refine(isName, NAME_RULE).optional(),
   "multicast-rate": z.union([z.literal("off"), rate]).optional(),
+  "wake-interface": z.string().min(1).optional(),
   tftp: z.enum(["on", "off"]).optional(),
   registration: z.enum(["open", "closed"]).optional(),
   user: z.string().min(1).default("ingot"),
@@ -275,6 +279,7 @@ export function parseServeConfig(raw: RawServeOptions): ServeConfig {
     ...(o["seed-rate"] !== undefined && { seedRate: o["seed-rate"] }),
     ...(o.site !== undefined && { site: o.site }),
     ...(o["multicast-rate"] !== undefined && { multicastRate: o["multicast-rate"] }),
+    ...(o["wake-interface"] !== undefined && { wakeInterface: o["wake-interface"] }),
     ...(o.registration !== undefined && { registration: o.registration }),
   };
 }

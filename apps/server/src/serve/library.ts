@@ -12,6 +12,7 @@ import {
   type Clock,
   type ImageLibrary,
   type OpenDisk,
+  type Wake,
 } from "@ingot/control";
 import { BootTraceStore, OsVolume, PageCacheEstimate } from "@ingot/disks";
 import { parseIpv4 } from "@ingot/wire";
@@ -35,6 +36,8 @@ export interface LibraryOptions<Disks extends DiskService> {
   readonly startDisks: (parts: DiskParts) => Promise<Disks>;
   /** Names, besides addresses and `localhost`, by which browsers may reach the API. */
   readonly hostNames?: readonly string[];
+  /** Switches machines on; absent where there is no network to do that by. */
+  readonly wake?: Wake | undefined;
   /** Asked for each status; default none. */
   readonly services?: () => readonly ServiceStatus[];
   /** Told of failures that no caller waits for. */
@@ -110,6 +113,7 @@ export async function openLibrary<Disks extends DiskService>(options: LibraryOpt
         : { ...network, agents: { url: options.agentsUrl, pin: keys.identity.fingerprint } },
     version: VERSION,
     isServer: options.isServer === true,
+    wake: options.wake,
     facts: async () => ({
       services: services(),
       store: { ...(await storeFacts(store)), freeBytes: await freeBytes(paths.root) },

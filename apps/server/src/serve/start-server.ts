@@ -1,8 +1,9 @@
 import { lchownSync } from "node:fs";
 import { join } from "node:path";
+import type { Wake } from "@ingot/control";
 import { LeaseFile } from "@ingot/dhcp";
 import type { FileLock } from "@ingot/linux";
-import { type BootInterface, interfaceWithLink } from "../config/network-interface.ts";
+import { type BootInterface, findInterface, interfaceWithLink } from "../config/network-interface.ts";
 import type { ServeConfig } from "../config/serve-config.ts";
 import { subnetsOf } from "../config/subnets.ts";
 import {
@@ -20,6 +21,7 @@ import { IscsiWorkers } from "../disks/iscsi-workers.ts";
 import { agentsUrlOf, networkOf } from "./boot-network.ts";
 import { openLibrary } from "./library.ts";
 import { createLog } from "./log.ts";
+import { wakeOnLan } from "../wake/wake-on-lan.ts";
 import { becomeUser, checkReachable, findUser, givePaths, type SystemUser, withUser } from "./privileges.ts";
 import type { ServerNotice } from "./server-notice.ts";
 import { ServiceBoard } from "./service-board.ts";
@@ -76,6 +78,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
       network,
       agentsUrl: agentsUrlOf(config, bootInterface),
       isServer: true,
+      wake: wakeOf(config, bootInterface),
       hostNames: config.httpNames,
       services: () => board.list(),
       startDisks: (parts) => IscsiWorkers.start({ ...parts, count: config.iscsiWorkers }),
@@ -112,6 +115,15 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   announce({ event: "ready", url, pid: process.pid, data: paths.root });
   const running = opened.move();
   return { failed: failed.promise, close: () => running.disposeAsync() };
+}
+
+/** Switches machines on by the interface that was named, else by the one that they boot by. */
+function wakeOf(config: ServeConfig, bootInterface: BootInterface | undefined): Wake | undefined {
+  const { wakeInterface } = config;
+  if (wakeInterface === "off") return undefined;
+  const by = wakeInterface === undefined ? bootInterface : findInterface(wakeInterface);
+  if (by === undefined) return undefined;
+  return wakeOnLan({ own: by.network, others: config.dhcpRelayed.map(({ network }) => network) });
 }
 
 function withLink(name: string, announce: StartOptions["announce"]): Promise<BootInterface> {
