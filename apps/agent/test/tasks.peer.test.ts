@@ -1,6 +1,17 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CreateJob, Page, Task } from "@ingot/api";
@@ -113,6 +124,26 @@ async function known(mac: string): Promise<void> {
   }
 }
 
+/** A cell that lost its charge. */
+function turnByte(disk: string, at: number): void {
+  const fd = openSync(disk, "r+");
+  const byte = new Uint8Array(1);
+  readSync(fd, byte, 0, 1, at);
+  writeSync(fd, Uint8Array.of((byte[0] ?? 0) ^ 0xff), 0, 1, at);
+  closeSync(fd);
+}
+
+/** What a machine's system does to its own file system. */
+function inFileSystem(disk: string, use: (root: string) => void): void {
+  const root = mkdtempSync(join(server.folder, "root-"));
+  execFileSync("mount", ["-o", `loop,offset=${2 * MIB}`, disk, root], { env });
+  try {
+    use(root);
+  } finally {
+    execFileSync("umount", [root], { env });
+  }
+}
+
 /** 48 MiB: GPT, a BIOS boot partition and an ext4. */
 function makeImage(path: string): void {
   const partition = `${path}.ext4`;
@@ -180,16 +211,62 @@ describe.skipIf(!isRoot)("a machine's tasks (skipped without root: loop devices)
     }
   });
 
-  test("a verification finds a byte that turned, and the repair makes the disk the image again", async () => {
-    const bytes = readFileSync(first);
-    bytes[10 * MIB] = (bytes[10 * MIB] ?? 0) ^ 0xff;
-    writeFileSync(first, bytes);
-    const [found] = await job({ kind: "verify", to: [nameOf(MACS[0])], after: "stay" });
-    expect(found).toMatchObject({ state: "failed", error: { code: "damaged" } });
-    const [repaired] = await job({ kind: "verify", to: [nameOf(MACS[0])], repair: true, after: "stay" });
-    expect(repaired).toMatchObject({ state: "done" });
-    const [again] = await job({ kind: "verify", to: [nameOf(MACS[0])], after: "stay" });
-    expect(again).toMatchObject({ state: "done" });
+  describe("a verification", () => {
+    const verify = async (mac: string, repair = false): Promise<Task | undefined> =>
+      (await job({ kind: "verify", to: [nameOf(mac)], repair, after: "stay" }))[0];
+
+    test("passes what the deployment itself made different: table, growth, host name", async () => {
+      const [same, larger] = [await verify(MACS[0]), await verify(MACS[1])];
+      expect(same).toMatchObject({ state: "done" });
+      expect(same?.note).toMatch(/^sdz is room:1; [0-9.]+ KiB of partition 2 were written since$/);
+      expect(larger).toMatchObject({ state: "done" });
+      expect(larger?.note).toMatch(/^sdz is room:1; [0-9.]+ [KM]iB of partition 2 were written since$/);
+    });
+
+    test("finds a byte that turned in a file, names it, and the repair writes it and nothing else", async () => {
+      inFileSystem(second, (root) => {
+        writeFileSync(join(root, "var.log"), randomBytes(3 * MIB));
+        appendFileSync(join(root, "etc/hosts"), "127.0.0.1 localhost\n");
+      });
+      const blob = readFileSync(`${image}.tree/blob`);
+      const used = readFileSync(second);
+      const at = used.indexOf(blob.subarray(5 * MIB, 5 * MIB + 100));
+      turnByte(second, at);
+      const found = await verify(MACS[1]);
+      expect(found).toMatchObject({ state: "failed", error: { code: "damaged", sector: Math.floor(at / 512) } });
+      expect(found?.error?.message).toContain("1 place (0.5 KiB) is damaged");
+      expect(found?.error?.message).toContain("partition 2 (/blob)");
+      const repaired = await verify(MACS[1], true);
+      expect(repaired).toMatchObject({ state: "done" });
+      expect(repaired?.note).toMatch(/^sdz: repaired: 1 place .* partition 2 \(\/blob\)/);
+      expect(repaired?.progress.bytes.seed).toBeGreaterThan(0);
+      expect(readFileSync(second).equals(used)).toBe(true);
+      expect(await verify(MACS[1])).toMatchObject({ state: "done" });
+    });
+
+    test("finds damage in the boot code, in a partition without file system, and in both tables; the repair leaves the table fitted", async () => {
+      const used = readFileSync(second);
+      for (const at of [100, 512 + 60, 1024 + 40, MIB + 5]) turnByte(second, at);
+      const found = await verify(MACS[1]);
+      expect(found).toMatchObject({ state: "failed", error: { code: "damaged", sector: 0 } });
+      expect(found?.error?.message).toContain("the partition table, partition 1");
+      expect(await verify(MACS[1], true)).toMatchObject({ state: "done" });
+      expect(readFileSync(second).equals(used)).toBe(true);
+      turnByte(second, used.length - 512 + 60);
+      expect(await verify(MACS[1], true)).toMatchObject({ state: "done" });
+      expect(readFileSync(second).equals(used)).toBe(true);
+    });
+
+    test("of a file system that is not at rest is in doubt, which is no success, and not repaired", async () => {
+      const used = readFileSync(first);
+      // The superblock's state, and its checksum with it.
+      turnByte(first, 2 * MIB + 1024 + 0x3a);
+      const found = await verify(MACS[0], true);
+      expect(found).toMatchObject({ state: "failed", error: { code: "damaged" } });
+      expect(found?.error?.message).toContain("cannot be judged (ext: the superblock's checksum is wrong)");
+      turnByte(first, 2 * MIB + 1024 + 0x3a);
+      expect(readFileSync(first).equals(used)).toBe(true);
+    });
   });
 
   test("a captured disk is an image that gives the same files", async () => {

@@ -36,7 +36,6 @@ export { ReplicaView } from "./replica-view.ts";
 export type { ReplicaViewOptions } from "./replica-view.ts";
 export { unchangedParts } from "./unchanged-files/unchanged-files.ts";
 export type { UnchangedPart } from "./unchanged-files/unchanged-files.ts";
-export { partOf } from "./used-blocks/byte-reader.ts";
 export type { ByteReader } from "./used-blocks/byte-reader.ts";
 export { recognise } from "./used-blocks/recognise.ts";
 export type { Finding, FindingKind } from "./used-blocks/recognise.ts";

@@ -18,10 +18,19 @@ const PROTECTIVE_TYPE = 0xee;
 
 /** Reads and checks the primary table; `undefined` where sector 1 does not begin like one. Error: `partition-table`. */
 export function readGpt(disk: DiskBytes): GptTable | undefined {
+  return readTable(disk, PRIMARY_LBA);
+}
+
+/** As `readGpt`, of the table in the disk's last sectors: what is left where the first one is damaged. */
+export function readBackupGpt(disk: DiskBytes): GptTable | undefined {
+  return readTable(disk, BigInt(disk.sizeBytes / disk.sectorBytes) - 1n);
+}
+
+function readTable(disk: DiskBytes, lba: bigint): GptTable | undefined {
   if (disk.sizeBytes < 3 * disk.sectorBytes) return undefined;
-  const sector = disk.read(disk.sectorBytes, disk.sectorBytes);
+  const sector = disk.read(Number(lba) * disk.sectorBytes, disk.sectorBytes);
   if (!hasGptSignature(sector)) return undefined;
-  const header = decodeGptHeader(sector, PRIMARY_LBA);
+  const header = decodeGptHeader(sector, lba);
   const entries = readEntries(disk, header);
   return { header, entries };
 }
