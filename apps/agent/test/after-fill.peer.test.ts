@@ -80,6 +80,7 @@ const finish = (made: Made, more: Partial<Parameters<typeof afterFill>[0]> = {})
     imageBytes: made.imageBytes,
     grow: true,
     bootEntry: true,
+    bootsNext: true,
     injection: { hostName: undefined, files: [] },
     firmware: { mode: "bios", secureBoot: "unsupported" },
     programs: systemPrograms,

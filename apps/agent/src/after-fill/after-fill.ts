@@ -15,6 +15,8 @@ export interface AfterFillOptions {
   readonly imageBytes: number;
   readonly grow: boolean;
   readonly bootEntry: boolean;
+  /** The machine starts again at once, from this disk. */
+  readonly bootsNext: boolean;
   readonly injection: Injection;
   readonly firmware: FirmwareFacts;
   readonly programs: Programs;
@@ -43,7 +45,7 @@ export async function afterFill(options: AfterFillOptions): Promise<readonly str
   }
   if (options.bootEntry && options.firmware.mode === "uefi") {
     if (facts === undefined) throw new AgentError("boot-entry", "the image has no partition table");
-    notes.push(`the firmware boots ${await makeBootEntry(programs, diskPath, facts)}`);
+    notes.push(await makeBootEntry(programs, diskPath, facts, options.bootsNext));
   }
   disk.sync();
   return notes;

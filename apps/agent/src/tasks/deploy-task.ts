@@ -59,6 +59,7 @@ export async function runDeploy(context: TaskContext, task: DeployTask): Promise
     imageBytes: image.manifest.sizeBytes,
     grow: task.grow,
     bootEntry: task.finish.bootEntry,
+    bootsNext: task.after === "reboot",
     injection: { hostName: task.hostName, files: task.finish.files },
     firmware: inventory.firmware,
     programs: context.programs,
