@@ -66,6 +66,7 @@ function machine(mac: string, disk: string, change: Partial<Inventory["disks"][n
         readOnly: false,
         transport: "sata",
         usedBy: [],
+        writtenBy: [],
         signatures: [],
         health: { verdict: "passed" },
         ...change,

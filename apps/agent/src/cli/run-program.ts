@@ -6,6 +6,7 @@ import { ExitCode, exitCodeOf } from "./exit-codes.ts";
 import { pullCommand } from "./pull-command.ts";
 import { runCommand } from "./run-command.ts";
 import { serveCommand } from "./serve-command.ts";
+import { unitCommand } from "./unit-command.ts";
 
 /** Runs the command that the arguments name, with `more` beside those of every machine, and ends the process. */
 export async function runProgram(more: readonly Command[]): Promise<never> {
@@ -24,7 +25,7 @@ function programWith(more: readonly Command[]): Command {
   const program = new Command("ingot agent")
     .description("The machine's side: fills disks from the swarm, serves them to others, does a machine's tasks")
     .version(VERSION);
-  for (const command of [pullCommand(), serveCommand(), runCommand(), ...more]) program.addCommand(command);
+  for (const command of [pullCommand(), serveCommand(), runCommand(), unitCommand(), ...more]) program.addCommand(command);
   for (const command of [program, ...program.commands]) command.exitOverride();
   return program;
 }

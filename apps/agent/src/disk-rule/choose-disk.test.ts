@@ -16,6 +16,7 @@ const base: Disk = {
   readOnly: false,
   transport: "sata",
   usedBy: [],
+  writtenBy: [],
   signatures: [],
   health: { verdict: "unknown" },
 };

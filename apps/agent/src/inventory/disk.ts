@@ -23,6 +23,8 @@ export interface Disk {
   readonly transport: DiskTransport;
   /** What uses the disk or a part of it now: mount points, `swap`, names of RAID, LVM or LUKS devices on it. */
   readonly usedBy: readonly string[];
+  /** Those of them by which it may be changing now. */
+  readonly writtenBy: readonly string[];
   /** Signatures of volumes that are not to be lost unawares: `BitLocker on partition 3`. Empty until the disk was read. */
   readonly signatures: readonly string[];
   readonly health: DiskHealth;

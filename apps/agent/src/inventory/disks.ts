@@ -41,6 +41,7 @@ function readDisk(files: SystemFiles, name: string, uses: DiskUses): Disk | unde
     readOnly: flag("ro"),
     transport: transportOf(files, files.resolve(at) ?? "", name),
     usedBy: uses.of(name),
+    writtenBy: uses.writersOf(name),
     signatures: [],
     health: { verdict: "unknown" },
     ...(wwn === undefined ? {} : { wwn }),

@@ -59,6 +59,7 @@ test("a SATA disk is described from sysfs alone", () => {
       readOnly: false,
       transport: "sata",
       usedBy: [],
+      writtenBy: [],
       signatures: [],
       health: { verdict: "unknown" },
       wwn: "5002538e00000001",
@@ -78,6 +79,18 @@ test("a mounted partition, swap and a LUKS device on it are uses of the disk", (
     "sys/block/dm-0/size": "100\n",
   });
   expect(readDisks(files).map((disk) => disk.usedBy)).toEqual([["/mnt/data", "swap", "cryptroot"]]);
+});
+
+test.each([
+  ["a file system that is mounted for writing", "rw,noatime", "rw", ["/mnt/data"]],
+  ["one that is mounted for writing and that this service may only read", "ro", "rw,errors=remount-ro", ["/mnt/data"]],
+  ["one that is mounted read-only", "ro", "ro,norecovery", []],
+])("%s: the disk is written to by %s", (_what, mount, options, writers) => {
+  const files = machine({
+    ...SATA_DISK,
+    "proc/self/mountinfo": `36 35 8:1 / /mnt/data ${mount} master:1 - ext4 /dev/sda1 ${options}\n`,
+  });
+  expect(readDisks(files)).toMatchObject([{ usedBy: ["/mnt/data"], writtenBy: writers }]);
 });
 
 test("loop devices, optical drives and card readers without a card are no disks", () => {

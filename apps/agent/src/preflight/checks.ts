@@ -116,6 +116,16 @@ export function checkInUse(disk: Disk): CheckResult {
   return result("disk-in-use", "stop", `${disk.name} is in use: ${disk.usedBy.join(", ")}`);
 }
 
+/** What changes while it is read is no image of anything. */
+export function checkQuiet(disk: Disk): CheckResult {
+  if (disk.writtenBy.length === 0) return result("disk-in-use", "pass", `nothing writes to ${disk.name}`);
+  return result(
+    "disk-in-use",
+    "stop",
+    `${disk.name} is being written to (${disk.writtenBy.join(", ")}); mount it read-only, or capture it from the agent's own system (--restart)`,
+  );
+}
+
 /** Encrypted volumes: gone after this, and somebody may not know. */
 export function checkEncrypted(findings: readonly Finding[]): CheckResult {
   return checkFindings("bitlocker", "encrypted volumes", findings, ["bitlocker", "luks"]);

@@ -15,6 +15,7 @@ const disk: Disk = {
   readOnly: false,
   transport: "sata",
   usedBy: [],
+  writtenBy: [],
   signatures: [],
   health: { verdict: "passed" },
 };

@@ -4,7 +4,7 @@ import { captureRanges } from "../capture/capture-ranges.ts";
 import { AgentError } from "../errors.ts";
 import { chooseDisk } from "../disk-rule/choose-disk.ts";
 import { describeDisk } from "../inventory/disk.ts";
-import { checkEncrypted, checkInUse, checkRaid } from "../preflight/checks.ts";
+import { checkEncrypted, checkQuiet, checkRaid } from "../preflight/checks.ts";
 import { requirePassed } from "../preflight/preflight.ts";
 import { stepProgress } from "./step-progress.ts";
 import type { TaskContext } from "./task-context.ts";
@@ -20,7 +20,7 @@ export async function runCapture(context: TaskContext, task: CaptureTask): Promi
   const { disks } = await context.inventory();
   const disk = chooseDisk(task.disk, disks);
   context.onDisk(disk.path, describeDisk(disk));
-  requirePassed([checkInUse(disk)]);
+  requirePassed([checkQuiet(disk)]);
   await using image = await openUsedImage(disk.path);
   requirePassed([checkEncrypted(image.used.findings), checkRaid(image.used.findings)]);
   const totalBytes = image.used.dataBytes;
