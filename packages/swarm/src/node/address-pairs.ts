@@ -1,3 +1,5 @@
+import { WAY_ASIDE_MS } from "./limits.ts";
+
 /** A way to a peer: from one of our addresses, or from any, to one of its. */
 export interface AddressPair {
   readonly localAddress: string | undefined;
@@ -6,10 +8,13 @@ export interface AddressPair {
 
 /**
  * The ways between two machines of which at least one has several network cards: each card of ours is paired with the address of theirs
- * that looks most like it, so that transfers that take turns use them all. A way that leads nowhere is left out, as long as there is another.
+ * that looks most like it, so that transfers that take turns use them all. A way that led nowhere (a cable that was pulled, a network that is not
+ * connected) is left out for a while, as long as there is another. Times are in milliseconds.
  */
 export class AddressPairs {
-  readonly #pairs: AddressPair[];
+  readonly #pairs: readonly AddressPair[];
+  /** Until when each is left out. */
+  readonly #asideUntil: number[];
   #next = 0;
 
   /** `local` may be empty: the system chooses. `remote` has at least one address, the one that is known to work first. */
@@ -26,23 +31,35 @@ export class AddressPairs {
       const localAddress = local[at] ?? "";
       return { localAddress: isSeveral ? localAddress : undefined, host: nearest(hosts, localAddress, at) };
     });
+    this.#asideUntil = this.#pairs.map(() => 0);
   }
 
-  get count(): number {
-    return this.#pairs.length;
-  }
-
-  /** The next way in turn. */
-  next(): AddressPair {
-    const pair = this.#pairs[this.#next++ % this.#pairs.length];
+  /** The next way in turn; when all are left out, the one that has been for the longest. */
+  next(now: number): AddressPair {
+    const { length } = this.#pairs;
+    let best = this.#next % length;
+    for (let turn = 0; turn < length; turn++) {
+      const at = (this.#next + turn) % length;
+      if (this.#until(at) < this.#until(best)) best = at;
+      if (this.#until(at) > now) continue;
+      best = at;
+      break;
+    }
+    this.#next = best + 1;
+    const pair = this.#pairs[best];
     if (pair === undefined) throw new RangeError("no way to a peer without address");
     return pair;
   }
 
-  /** This way leads nowhere. */
-  failed(pair: AddressPair): void {
+  /** This way led nowhere. Returns whether there is another one. */
+  failed(pair: AddressPair, now: number): boolean {
     const at = this.#pairs.indexOf(pair);
-    if (at >= 0 && this.#pairs.length > 1) this.#pairs.splice(at, 1);
+    if (at >= 0) this.#asideUntil[at] = now + WAY_ASIDE_MS;
+    return this.#asideUntil.some((until) => until <= now);
+  }
+
+  #until(at: number): number {
+    return this.#asideUntil[at] ?? 0;
   }
 }
 

@@ -1,8 +1,10 @@
 import { SwarmError } from "../errors.ts";
 import type { PieceMap } from "../piece-map.ts";
+import type { SwarmClock } from "./clock.ts";
 import type { FetchReport, OpenImage } from "../transfer/transfer.ts";
 import { MAX_STALL_MS, MIN_STALL_MS } from "./limits.ts";
 import type { Neighbour } from "./neighbour.ts";
+import type { SwarmNodeOptions } from "./node-options.ts";
 import type { Traffic } from "./traffic.ts";
 
 /** What comes of fetches. */
@@ -20,12 +22,18 @@ export class Fetches {
   readonly #image: Pick<OpenImage, "fetch" | "has">;
   readonly #pieceMap: PieceMap;
   readonly #traffic: Traffic;
+  readonly #clock: Pick<SwarmClock, "now">;
   readonly #events: FetchEvents;
   readonly #running = new Map<Neighbour, Map<number, AbortController>>();
   #count = 0;
 
-  constructor(image: Pick<OpenImage, "fetch" | "has">, pieceMap: PieceMap, traffic: Traffic, events: FetchEvents) {
+  constructor(
+    { image, pieceMap, clock }: Pick<SwarmNodeOptions, "image" | "pieceMap" | "clock">,
+    traffic: Traffic,
+    events: FetchEvents,
+  ) {
     this.#image = image;
+    this.#clock = clock;
     this.#pieceMap = pieceMap;
     this.#traffic = traffic;
     this.#events = events;
@@ -71,7 +79,7 @@ export class Fetches {
 
   async #run(neighbour: Neighbour, piece: number, missing: readonly number[], abort: AbortController): Promise<void> {
     const { first, end } = this.#pieceMap.chunksOf(piece);
-    const { address, pair } = neighbour.bulkAddress();
+    const { address, pair } = neighbour.bulkAddress(this.#clock.now());
     const isRunning = (): boolean => this.#running.get(neighbour)?.get(piece) === abort;
     // What came counts, whatever becomes of it: also of a fetch that failed or was broken off.
     const source = neighbour.isOrigin ? "seed" : "peers";
@@ -95,7 +103,13 @@ export class Fetches {
         this.#events.onFault(error);
         return;
       }
-      if (error.code === "unreachable") neighbour.wayFailed(pair);
+      const isLost = error.code === "unreachable" || error.code === "stalled";
+      const missingNow = this.missingOf(piece);
+      // A pulled cable says nothing about the neighbour that has another one.
+      if (isLost && neighbour.wayFailed(pair, this.#clock.now()) && missingNow.length > 0) {
+        this.start(neighbour, piece, missingNow);
+        return;
+      }
       this.#events.onFailed(neighbour, piece, error);
     }
   }

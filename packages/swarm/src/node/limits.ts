@@ -65,6 +65,9 @@ export const MAX_OUT_OF_TURN = 3;
 export const MIN_STALL_MS = 2000;
 export const MAX_STALL_MS = 20_000;
 
+/** A way between network cards by which nothing came is left out for so long, in milliseconds, as long as there is another. */
+export const WAY_ASIDE_MS = 30_000;
+
 /** Failed requests in a row after which a neighbour is let go; it may come again. */
 export const MAX_FAILURES = 5;
 

@@ -95,18 +95,19 @@ export class Neighbour {
   }
 
   /** Where to fetch the next piece from; and the way there, to say when it leads nowhere. */
-  bulkAddress(): {
+  bulkAddress(now: number): {
     readonly address: { host: string; port: number; fingerprint: string; localAddress?: string };
     readonly pair: AddressPair;
   } {
-    const pair = this.#pairs.next();
+    const pair = this.#pairs.next(now);
     const { host, localAddress } = pair;
     const address = { host, port: this.#bulkPort, fingerprint: this.fingerprint };
     return { address: localAddress === undefined ? address : { ...address, localAddress }, pair };
   }
 
-  wayFailed(pair: AddressPair): void {
-    this.#pairs.failed(pair);
+  /** Nothing came by that way. Returns whether there is another one. */
+  wayFailed(pair: AddressPair, now: number): boolean {
+    return this.#pairs.failed(pair, now);
   }
 
   /** Offers and uploads of it. */

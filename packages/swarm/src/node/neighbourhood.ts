@@ -77,7 +77,7 @@ export class Neighbourhood {
       freeSlots: () => (this.fetches.count === 0 ? Infinity : downloadSlots - this.fetches.count),
     });
     this.traffic = new Traffic(() => clock.now());
-    this.fetches = new Fetches(image, pieceMap, this.traffic, {
+    this.fetches = new Fetches({ image, pieceMap, clock }, this.traffic, {
       onFetched: (neighbour, piece, { ms, wireBytes }) => {
         this.traffic.tookMs(ms);
         this.sources.brought(neighbour.fingerprint, wireBytes, ms);
