@@ -42,6 +42,7 @@ export const EVENT_KINDS = [
   "token.created",
   "token.replayed",
   "job.created",
+  "job.preloaded",
   "job.running",
   "job.paused",
   "job.stopped",

@@ -1,4 +1,14 @@
 export {
+  MAX_PRELOAD_SEEDS,
+  type SeedAnswer,
+  seedAnswerSchema,
+  type SeedHeartbeat,
+  seedHeartbeatSchema,
+  type SeedOrder,
+  type SeedPart,
+} from "./agent-seed.ts";
+export { type JobSeed, jobSeedsSchema } from "./job-seed.ts";
+export {
   fingerprintSchema,
   MAX_SWARM_BODY_BYTES,
   type SwarmBan,

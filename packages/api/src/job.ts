@@ -94,6 +94,8 @@ export type CreateJob =
       readonly hostName?: boolean | string | undefined;
       readonly files?: readonly FileTemplate[] | undefined;
       readonly skipChecks?: readonly SkippableCheck[] | undefined;
+      /** The first part of the image, in percent, that is divided among seeds before the first machine begins. */
+      readonly preload?: number | undefined;
     })
   | (JobBase & {
       readonly kind: "capture";
@@ -125,6 +127,8 @@ export interface Job {
   /** The image that a capture adds to. */
   readonly captureTo?: string | undefined;
   readonly method?: DeployMethod | undefined;
+  /** The first part of the image, in percent, that seeds are to hold before the first machine begins. */
+  readonly preload?: number | undefined;
   readonly priority: number;
   readonly createdAt: string;
   /** When its first task began. */
@@ -225,6 +229,7 @@ export const createJobSchema: z.ZodType<CreateJob> = z
       hostName: z.union([z.boolean(), z.string().min(1).max(200)]).optional(),
       files: z.array(fileTemplateSchema).max(MAX_INJECTED_FILES).optional(),
       skipChecks: z.array(z.enum(SKIPPABLE_CHECKS)).optional(),
+      preload: z.number().gt(0).max(100).optional(),
     }),
     z.strictObject({ kind: z.literal("capture"), ...base, image: nameSchema, uploadBytesPerSecond: rateSchema }),
     z.strictObject({
@@ -250,6 +255,7 @@ export const jobSchema: z.ZodType<Job> = z
     image: taskImageSchema.optional(),
     captureTo: z.string().optional(),
     method: deployMethodSchema.optional(),
+    preload: z.number().optional(),
     priority: z.int(),
     createdAt: timeSchema,
     startedAt: timeSchema.optional(),

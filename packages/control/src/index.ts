@@ -1,5 +1,6 @@
 export { type AgentAppOptions, type AgentBindings, createAgentApp } from "./agents/agent-app.ts";
 export type { SwarmDoor, SwarmMember } from "./agents/swarm-door.ts";
+export type { Preload } from "./jobs/job-seeds.ts";
 export { createApiApp } from "./api-app.ts";
 export { type BootAppDeps, type BootBindings, createBootApp } from "./boot-app.ts";
 export { type BootTarget, formatBootTarget, parseBootTarget } from "./boot-target.ts";

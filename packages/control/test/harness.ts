@@ -4,6 +4,7 @@ import type {
   Machine,
   MulticastAnswer,
   Page,
+  SeedAnswer,
   SparseImage,
   SparseRange,
   SwarmJoinAnswer,
@@ -169,6 +170,10 @@ class SilentSwarms implements SwarmDoor {
   }
 
   leave(): void {}
+
+  seed(): SeedAnswer {
+    return { orders: [], intervalSeconds: 3 };
+  }
 
   multicast(): MulticastAnswer {
     return { state: "none", reason: "off" };

@@ -104,6 +104,26 @@ test("a machine is deployed: it boots the agent, does its task, and boots from i
   expect((await api.send("POST", `/jobs/${verify.id}/cancel`)).status).toBe(200);
 });
 
+test("a job with seeds to fill lets nobody begin before they are, and says who they are", async () => {
+  const [agent] = await room(1);
+  const job = await create({ kind: "deploy", image: "a", to: ["pc-1"], preload: 20 });
+  expect(job).toMatchObject({ preload: 20, counts: { waiting: 1 } });
+  const { seeds } = harness.control.jobs;
+  expect(seeds.preloads).toMatchObject([{ jobId: 1, image: { name: "a", version: 1 }, percent: 20, waits: true }]);
+  expect(await seeds.sitesOf(1)).toEqual(new Set([""]));
+  expect((await api.get<{ items: unknown[] }>("/jobs/1/seeds")).body.items).toEqual([]);
+  await seeds.hold(1, "two seeds are filled");
+  expect((await agent.heartbeat()).task).toBeUndefined();
+  expect(at(await tasksOf("1"), 0)).toMatchObject({ state: "waiting", reason: "two seeds are filled" });
+
+  await seeds.letBegin(1, "two seeds hold the first 20 %");
+  expect(await api.events("job.preloaded")).toMatchObject([
+    { message: "job 1 (deploy a:1): two seeds hold the first 20 %" },
+  ]);
+  expect(taskIn(await agent.heartbeat())).toMatchObject({ kind: "deploy" });
+  expect(seeds.preloads).toMatchObject([{ waits: false }]);
+});
+
 test("a failed task is shown as failed, with its reason, until it is retried", async () => {
   const [one, two] = await room(2);
   const job = await create({ kind: "deploy", image: "a", to: ["room"] });

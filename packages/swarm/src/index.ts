@@ -2,7 +2,7 @@ export { distributionBound, type SwarmCapacity } from "./bound.ts";
 export { PieceMap } from "./piece-map.ts";
 export { PieceSet } from "./piece-set.ts";
 export { Peer, type NeighbourFacts, type PeerActions, type PeerOptions } from "./peer.ts";
-export { divideAmong } from "./seeds.ts";
+export { type ImagePart, piecesOfPart } from "./seeds.ts";
 export { Tracker, type Introduction, type Member } from "./tracker.ts";
 export { SwarmError, type SwarmErrorCode, type SwarmErrorDetails } from "./errors.ts";
 export {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { chooseSeed, divideAmong, scoreSeed, type SeedFacts, slowSeeds } from "./seeds.ts";
+import { chooseSeed, piecesOfPart, scoreSeed, type SeedFacts, slowSeeds } from "./seeds.ts";
 
 const GIGABIT = 125e6;
 const seed = (id: number, facts: Partial<SeedFacts> = {}): SeedFacts => ({
@@ -71,34 +71,28 @@ describe("who needs a source is introduced to", () => {
   });
 });
 
-describe("what seeds fetch ahead", () => {
-  test("is the first part of the image, each piece of it once, and as much for each", () => {
+describe("parts of an image", () => {
+  test("have each of its first pieces once among them, and are alike", () => {
     const cases = fc.record({
-      share: fc.double({ min: 0, max: 1, noNaN: true }),
-      seeds: fc.integer({ min: 1, max: 12 }),
+      of: fc.integer({ min: 1, max: 8 }),
       pieceCount: fc.integer({ min: 1, max: 300 }),
+      end: fc.integer({ min: 0, max: 320 }),
     });
     fc.assert(
-      fc.property(cases, ({ share, seeds, pieceCount }) => {
-        const ids = Array.from({ length: seeds }, (_unused, index) => index + 100);
-        const plan = divideAmong(share, ids, pieceCount);
-        expect([...plan.keys()]).toEqual(ids);
-        const end = Math.ceil(share * pieceCount);
+      fc.property(cases, ({ of, pieceCount, end }) => {
+        const parts = Array.from({ length: of }, (_unused, place) =>
+          piecesOfPart({ end, of, places: [place] }, pieceCount),
+        );
         for (let piece = 0; piece < pieceCount; piece++) {
-          const holders = [...plan.values()].filter((part) => part.has(piece));
-          expect(holders).toHaveLength(piece < end ? 1 : 0);
+          expect(parts.filter((part) => part.has(piece))).toHaveLength(piece < end ? 1 : 0);
         }
-        const sizes = [...plan.values()].map(({ size }) => size);
+        const sizes = parts.map(({ size }) => size);
         expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1);
       }),
     );
   });
 
-  test("who stands in for another has the parts of both", () => {
-    expect(divideAmong(1, ["a", "b", "a"], 9).get("a")?.size).toBe(6);
-  });
-
-  test.each([-0.1, 1.01, Number.NaN])("a share of %d is refused", (share) => {
-    expect(() => divideAmong(share, [1], 10)).toThrow(RangeError);
+  test("can have the places of several", () => {
+    expect(piecesOfPart({ end: 9, of: 3, places: [0, 2] }, 9).size).toBe(6);
   });
 });

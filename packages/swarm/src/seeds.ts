@@ -50,21 +50,19 @@ export function chooseSeed(candidates: readonly SeedCandidate[]): number | undef
   return best?.id;
 }
 
+/** A part of an image's first pieces: of those below `end` the ones whose number leaves one of `places` when it is divided by `of`. */
+export interface ImagePart {
+  readonly end: number;
+  readonly of: number;
+  readonly places: readonly number[];
+}
+
 /**
- * Which pieces each of `seeds` fetches before a job begins: the first `share` (0 to 1) of the image, divided so that no two fetch the same. A seed
- * may be named more than once, and has as many parts. RangeError for another share.
+ * The pieces of a part. Parts of one `end` and `of` with different places have none in common, and all places together have all of them. In turn and
+ * not in a row: what lies side by side is wanted at the same time.
  */
-export function divideAmong<Seed>(
-  share: number,
-  seeds: readonly Seed[],
-  pieceCount: number,
-): ReadonlyMap<Seed, PieceSet> {
-  if (!(share >= 0 && share <= 1)) throw new RangeError(`share ${share}: expected 0 to 1`);
-  const parts = new Map(seeds.map((seed) => [seed, new PieceSet(pieceCount)]));
-  const end = Math.ceil(share * pieceCount);
-  // In turn and not in a row: what lies side by side is wanted at the same time.
-  for (const [place, seed] of seeds.entries()) {
-    for (let piece = place; piece < end; piece += seeds.length) parts.get(seed)?.add(piece);
-  }
-  return parts;
+export function piecesOfPart({ end, of, places }: ImagePart, pieceCount: number): PieceSet {
+  const pieces = new PieceSet(pieceCount);
+  for (const place of places) for (let piece = place; piece < Math.min(end, pieceCount); piece += of) pieces.add(piece);
+  return pieces;
 }

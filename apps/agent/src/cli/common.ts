@@ -78,11 +78,12 @@ export function swarmSettings(options: SwarmOptions): SwarmSettings {
   };
 }
 
-/** Enrols as a peer: asks again for as long as somebody has to approve it, gives up when it is turned away. */
+/** Enrols as a peer, of a site where one is named: asks again for as long as somebody has to approve it, gives up when it is turned away. */
 export async function openPeerSession(
   options: ServerOptions,
   note: (line: string) => void,
   signal: AbortSignal,
+  site?: string,
 ): Promise<Session> {
   const [{ openSession }, { StateFolder, defaultStateFolder }, { peerReport }, { backOffMs }] = await Promise.all([
     import("../client/session.ts"),
@@ -97,7 +98,7 @@ export async function openPeerSession(
     server: options.server,
     pin: options.pin,
     role: "peer",
-    inventory: () => Promise.resolve(peerReport(hostname())),
+    inventory: () => Promise.resolve({ ...peerReport(hostname()), site }),
     token: await readToken(options.tokenFile),
     signal,
     onWait: async (answer) => {

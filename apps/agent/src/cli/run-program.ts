@@ -5,6 +5,7 @@ import { VERSION } from "../version.ts";
 import { ExitCode, exitCodeOf } from "./exit-codes.ts";
 import { pullCommand } from "./pull-command.ts";
 import { runCommand } from "./run-command.ts";
+import { seedCommand } from "./seed-command.ts";
 import { serveCommand } from "./serve-command.ts";
 import { unitCommand } from "./unit-command.ts";
 
@@ -25,7 +26,8 @@ function programWith(more: readonly Command[]): Command {
   const program = new Command("ingot agent")
     .description("The machine's side: fills disks from the swarm, serves them to others, does a machine's tasks")
     .version(VERSION);
-  for (const command of [pullCommand(), serveCommand(), runCommand(), unitCommand(), ...more]) program.addCommand(command);
+  for (const command of [pullCommand(), serveCommand(), seedCommand(), runCommand(), unitCommand(), ...more])
+    program.addCommand(command);
   for (const command of [program, ...program.commands]) command.exitOverride();
   return program;
 }

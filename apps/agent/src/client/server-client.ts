@@ -6,6 +6,8 @@ import type {
   HeartbeatRequest,
   MulticastAnswer,
   MulticastJoin,
+  SeedAnswer,
+  SeedHeartbeat,
   TaskReport,
   TaskReportAnswer,
 } from "@ingot/api";
@@ -97,6 +99,12 @@ export class ServerClient {
         await this.#send({ method: "POST", path: `${path}/leave`, body: "{}", signal });
       },
     };
+  }
+
+  /** Says that this machine lends space and uplink; answers what it is to hold. */
+  async seed(request: SeedHeartbeat, signal?: AbortSignal): Promise<SeedAnswer> {
+    const { seedAnswerSchema } = await import("@ingot/api");
+    return this.#post("seed", request, (value) => seedAnswerSchema.parse(value), signal);
   }
 
   /** Says that this receiver is ready for a multicast; resolves when a session begins, or will not. */

@@ -1,6 +1,14 @@
 import type { DeployMethod, TaskProgress } from "@ingot/api";
 import type { Digest, Manifest } from "@ingot/chunks";
-import type { Identity, OpenImage, SwarmNode, SwarmNodeEvent, TrackerClient, TransferEngine } from "@ingot/swarm";
+import type {
+  Identity,
+  OpenImage,
+  PieceSet,
+  SwarmNode,
+  SwarmNodeEvent,
+  TrackerClient,
+  TransferEngine,
+} from "@ingot/swarm";
 import type { Session } from "../client/session.ts";
 import { MulticastPart } from "./multicast-part.ts";
 import { serverOnly } from "./server-only.ts";
@@ -131,6 +139,21 @@ export class SwarmMember {
       retries: stats.retries,
       errors: stats.bans,
     };
+  }
+
+  /** From now on nothing is fetched but these pieces. What is there of others stays, and is served. */
+  fetchOnly(wanted: PieceSet): void {
+    const others = wanted.clone();
+    for (let piece = 0; piece < wanted.pieceCount; piece++) {
+      if (wanted.has(piece)) others.delete(piece);
+      else others.add(piece);
+    }
+    this.#node.setExpected(others);
+  }
+
+  /** The pieces that are here; a set of the caller's own. */
+  get heldPieces(): PieceSet {
+    return this.#node.heldPieces;
   }
 
   /** Bytes sent to others. */

@@ -51,6 +51,7 @@ export function toneOf(kind: EventKind): EventTone {
     case "agent.enrolled":
     case "agent.waiting":
     case "job.created":
+    case "job.preloaded":
     case "job.running":
     case "job.retried":
     case "task.started":

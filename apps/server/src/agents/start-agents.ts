@@ -7,10 +7,15 @@ import { ready, type ServiceContext } from "../serve/service-context.ts";
 import { listenForAgents } from "./agent-listener.ts";
 import { sendByMulticast, usualMulticastRate } from "./multicast-sending.ts";
 import { MulticastSessions } from "./multicast-sessions.ts";
+import { Preloads } from "./preloads.ts";
 import { Seeds } from "./seeds.ts";
+import { SwarmSeeds } from "./swarm-seeds.ts";
 
 /** How often the tracker looks for members that have gone silent. */
 const SWEEP_MS = 5000;
+
+/** How often it is looked at whether jobs wait for seeds. */
+const PRELOAD_MS = 1000;
 
 /** Uploads at a time over all swarms; beyond, a peer is told to come again. */
 const MAX_UPLOADS = 64;
@@ -89,6 +94,20 @@ export async function startAgents(context: ServiceContext): Promise<void> {
     onError,
   });
   opened.defer(() => sessions.close());
+  const swarmSeeds = new SwarmSeeds(tracker, identity.fingerprint);
+  const preloads = new Preloads({
+    now: () => performance.now(),
+    jobs: library.control.jobs.seeds,
+    sizeOf: (manifestId) => seeds.piecesOf(manifestId),
+    scoreOf: (fingerprint) => swarmSeeds.scoreOf(fingerprint),
+    site,
+    onError,
+  });
+  const preloading = setInterval(() => void preloads.tick(), PRELOAD_MS);
+  opened.defer(() => clearInterval(preloading));
+  library.control.jobs.seeds.register = {
+    seedsOf: (manifestId) => swarmSeeds.of(manifestId, preloads.partsOf(manifestId)),
+  };
   // Whatever its room is called: who is in the server's own subnet reaches it without a slow line in between.
   const isNear = (host: string): boolean =>
     host === address || (bootInterface !== undefined && networkContains(bootInterface.network, parseIpv4(host)));
@@ -100,6 +119,7 @@ export async function startAgents(context: ServiceContext): Promise<void> {
     },
     report: (manifestId, member, request) => tracker.report(manifestId, placed(member), request),
     leave: (manifestId, fingerprint) => tracker.leave(manifestId, fingerprint),
+    seed: (member, request) => preloads.heartbeat(placed(member), request),
     multicast: (manifestId, _member, request, signal) => sessions.join(manifestId, request, signal),
   };
   const app = createAgentApp(library.control, { signingKey: signing.publicKey, swarms });

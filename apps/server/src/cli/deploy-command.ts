@@ -11,7 +11,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { ServerError } from "../errors.ts";
 import type { CommonOptions } from "./common-options.ts";
 import { connect } from "./connection.ts";
-import { byteRate, type JobOptions, jobSettings, names, withJobOptions } from "./job-options.ts";
+import { byteRate, type JobOptions, jobSettings, names, percent, withJobOptions } from "./job-options.ts";
 import { concludeJob, watchJob } from "./job-watch.ts";
 import { titleOf } from "./job-output.ts";
 import { processOutput } from "./output.ts";
@@ -20,6 +20,7 @@ interface DeployOptions extends JobOptions {
   readonly to: string[];
   readonly method: (typeof DEPLOY_METHODS)[number];
   readonly rate?: number;
+  readonly preload?: number;
   readonly uploadRate?: number;
   readonly grow?: true;
   readonly hostName?: string | false;
@@ -34,6 +35,7 @@ export function deployCommand(): Command {
     .description("fill the disks of machines with an image: checked, resumed after a power cut, and booted")
     .requiredOption("--to <names...>", "groups and machines, with commas or spaces between them", names)
     .addOption(new Option("--method <method>", "how the content travels").choices(DEPLOY_METHODS).default("auto"))
+    .option("--preload <share>", "the first part of the image, like 20%, goes to seeds before the job begins", percent)
     .option("--rate <rate>", "what one machine receives at most, for example 500mbit or 60MB", byteRate)
     .option("--upload-rate <rate>", "what one machine sends to others at most", byteRate)
     .option("--grow", "grow the last partition and its file system to the disk's end")
@@ -116,7 +118,7 @@ export function wipeCommand(): Command {
 }
 
 async function deploy(image: string, options: DeployOptions): Promise<void> {
-  const { to, method, rate, uploadRate, grow = false, hostName, inject, skipCheck } = options;
+  const { to, method, preload, rate, uploadRate, grow = false, hostName, inject, skipCheck } = options;
   const body: CreateJob = {
     kind: "deploy",
     image,
@@ -124,6 +126,7 @@ async function deploy(image: string, options: DeployOptions): Promise<void> {
     method,
     grow,
     ...(hostName !== undefined && { hostName }),
+    ...(preload !== undefined && { preload }),
     ...(rate !== undefined && { downloadBytesPerSecond: rate }),
     ...(uploadRate !== undefined && { uploadBytesPerSecond: uploadRate }),
     ...(inject !== undefined && { files: inject }),

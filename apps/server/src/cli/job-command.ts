@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import type { Job } from "@ingot/api";
+import type { Job, JobSeed } from "@ingot/api";
 import { Command } from "commander";
 import { messageOf, ServerError } from "../errors.ts";
 import type { CommonOptions } from "./common-options.ts";
@@ -62,7 +62,8 @@ async function showJob(id: string, options: CommonOptions): Promise<void> {
   await using connection = await connect(options.data);
   const job = await connection.api.get<Job>(pathOf(id));
   const tasks = await readTasks(connection.api, id);
-  out.result({ ...job, tasks }, () => describeJob(job, tasks));
+  const { items: seeds } = await connection.api.get<{ readonly items: readonly JobSeed[] }>(`${pathOf(id)}/seeds`);
+  out.result({ ...job, tasks, seeds }, () => describeJob(job, tasks, seeds));
 }
 
 async function watch(id: string, options: CommonOptions): Promise<void> {

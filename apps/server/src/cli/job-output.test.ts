@@ -1,4 +1,4 @@
-import { type Job, NO_PROGRESS, type Task, TASK_STATES, type TaskState } from "@ingot/api";
+import { type Job, type JobSeed, NO_PROGRESS, type Task, TASK_STATES, type TaskState } from "@ingot/api";
 import { stripVTControlCharacters } from "node:util";
 import { expect, test } from "vitest";
 import { describeJob, describeJobs, renderWatch } from "./job-output.ts";
@@ -53,12 +53,48 @@ test("a job is a line", () => {
 });
 
 test("every machine's state has its reason beside it", () => {
-  const lines = linesOf(describeJob(job, [task("pc-1", "filling"), failed]));
+  const lines = linesOf(describeJob(job, [task("pc-1", "filling"), failed], []));
   expect(lines).toContain("content   500 B of 1000 B, 1.0 KiB from seed, 2.0 KiB from peers");
   expect(lines.slice(-3)).toEqual([
     "MACHINE  WAVE  STATE    DONE  RATE       TRY  WHY",
     "pc-1     1     filling  50 %  61.5 MB/s  1    content is on its way",
     "pc-2     1     failed   50 %             1    sector 4096 cannot be written (sector 4096)",
+  ]);
+});
+
+test("who gives what a job deploys stands below, with what was measured", () => {
+  const nothing = { site: "", isServer: false, isComplete: false, load: 0, receivers: 0 };
+  const seeds: JobSeed[] = [
+    {
+      ...nothing,
+      fingerprint: "a".repeat(64),
+      address: "10.0.0.1",
+      isServer: true,
+      isComplete: true,
+      heldPieces: 100,
+      standing: "good",
+      load: 0.5,
+      receivers: 12,
+      uploadRate: 42_000_000,
+      latencyMs: 1.4,
+      score: 0.2,
+    },
+    {
+      ...nothing,
+      fingerprint: "b".repeat(64),
+      address: "10.1.0.9",
+      site: "berlin",
+      heldPieces: 4,
+      partPieces: 7,
+      standing: "slow",
+    },
+    { ...nothing, fingerprint: "c".repeat(64), heldPieces: 0, partPieces: 7, standing: "silent" },
+  ];
+  expect(linesOf(describeJob(job, [], seeds)).slice(-4)).toEqual([
+    "SEED          SITE    HOLDS             IS      ANSWERS AT  AFTER  BUSY  RECEIVERS  SCORE",
+    "server                all               good    42.0 MB/s   1 ms   50 %  12         0.20 s",
+    "10.1.0.9      berlin  4 of a part of 7  slow                       0 %   0",
+    "cccccccccccc          0 of a part of 7  silent                     0 %   0",
   ]);
 });
 

@@ -1,4 +1,4 @@
-import { formatImageReference, type Job, type Task, TASK_STATES, type TaskState } from "@ingot/api";
+import { formatImageReference, type Job, type JobSeed, type Task, TASK_STATES, type TaskState } from "@ingot/api";
 import { formatAgo, formatBytes, formatFacts, formatTable } from "./output.ts";
 
 /** What a job does, in a few words: `deploy debian:3`. */
@@ -38,8 +38,8 @@ export function describeJobs(jobs: readonly Job[], nowMs: number): string {
   );
 }
 
-/** One job with its tasks. */
-export function describeJob(job: Job, tasks: readonly Task[]): string {
+/** One job with its tasks, and who gives what it deploys. */
+export function describeJob(job: Job, tasks: readonly Task[], seeds: readonly JobSeed[]): string {
   const { progress, window } = job;
   const facts = formatFacts([
     ["job", job.id],
@@ -47,6 +47,7 @@ export function describeJob(job: Job, tasks: readonly Task[]): string {
     ["state", `${job.state}: ${job.reason}`],
     ["machines", countsOf(job.counts)],
     ["method", job.method],
+    ["preload", job.preload === undefined ? undefined : `the first ${job.preload} %`],
     ["priority", String(job.priority)],
     ["waves", job.waves.length > 1 ? job.waves.map((share) => `${share} %`).join(", ") : undefined],
     ["stops at", job.stopIfFailed === undefined ? undefined : `more than ${job.stopIfFailed} % failed`],
@@ -63,7 +64,8 @@ export function describeJob(job: Job, tasks: readonly Task[]): string {
     ],
     ["comment", job.comment],
   ]);
-  return `${facts}\n\n${describeTasks(tasks)}`;
+  const parts = [facts, describeTasks(tasks), ...(seeds.length > 0 ? [describeSeeds(seeds)] : [])];
+  return parts.join("\n\n");
 }
 
 /** Where the content came from. */
@@ -88,6 +90,25 @@ function describeTasks(tasks: readonly Task[]): string {
       task.error?.sector === undefined ? task.reason : `${task.reason} (sector ${task.error.sector})`,
     ]),
     "no tasks",
+  );
+}
+
+/** Who gives what a job deploys, and what was measured of them. */
+function describeSeeds(seeds: readonly JobSeed[]): string {
+  return formatTable(
+    ["SEED", "SITE", "HOLDS", "IS", "ANSWERS AT", "AFTER", "BUSY", "RECEIVERS", "SCORE"],
+    seeds.map((seed) => [
+      seed.isServer ? "server" : (seed.address ?? seed.fingerprint.slice(0, 12)),
+      seed.site,
+      seed.partPieces === undefined ? "all" : `${seed.heldPieces} of a part of ${seed.partPieces}`,
+      seed.standing,
+      formatRate(seed.uploadRate ?? 0),
+      seed.latencyMs === undefined ? "" : `${Math.round(seed.latencyMs)} ms`,
+      `${Math.round(seed.load * 100)} %`,
+      String(seed.receivers),
+      seed.score === undefined ? "" : `${seed.score.toFixed(2)} s`,
+    ]),
+    "no seeds",
   );
 }
 

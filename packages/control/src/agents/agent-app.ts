@@ -5,6 +5,7 @@ import {
   heartbeatRequestSchema,
   type HeartbeatAnswer,
   multicastJoinSchema,
+  seedHeartbeatSchema,
   SPARSE_MEDIA_TYPE,
   swarmJoinSchema,
   swarmReportSchema,
@@ -114,6 +115,10 @@ function swarmRoutes<Device extends OpenDisk>(app: Hono<Env>, control: Control<D
     const place = await control.agents.placeOf(agent);
     return { fingerprint: agent.fingerprint, address: bindingsOf(context).peerAddress ?? "", ...place };
   };
+  app.post("/seed", async (context) => {
+    const request = await bodyOf(context, seedHeartbeatSchema);
+    return context.json(await swarms.seed(await memberOf(context), request));
+  });
   app.post("/swarms/:manifest/join", async (context) => {
     const request = await bodyOf(context, swarmJoinSchema);
     return context.json(await swarms.join(await manifestOf(context), await memberOf(context), request));

@@ -1,6 +1,8 @@
 import type {
   MulticastAnswer,
   MulticastJoin,
+  SeedAnswer,
+  SeedHeartbeat,
   SwarmJoin,
   SwarmJoinAnswer,
   SwarmReport,
@@ -23,6 +25,8 @@ export interface SwarmDoor {
   join(manifestId: string, member: SwarmMember, request: SwarmJoin): SwarmJoinAnswer | Promise<SwarmJoinAnswer>;
   report(manifestId: string, member: SwarmMember, request: SwarmReport): SwarmReportAnswer | Promise<SwarmReportAnswer>;
   leave(manifestId: string, fingerprint: string): void | Promise<void>;
+  /** A machine lends space and uplink. */
+  seed(member: SwarmMember, request: SeedHeartbeat): SeedAnswer | Promise<SeedAnswer>;
   /** MAY answer late: when the session begins, or will not. `signal` fires when the receiver has gone away. */
   multicast(
     manifestId: string,

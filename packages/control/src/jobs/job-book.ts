@@ -10,6 +10,7 @@ import {
   updateTask,
 } from "./job-store.ts";
 import { summarize } from "./job-view.ts";
+import { waitsForSeeds } from "./job-seeds.ts";
 import type { StartAttempt } from "./machine-starts.ts";
 import { isClosed, isOver, needsSlot, type ScheduledJob, type ScheduledTask } from "./schedule.ts";
 import { type StartRules, startRulesOf } from "./start-rules.ts";
@@ -57,11 +58,14 @@ export class OpenJob {
   tasks: readonly OpenTask[] = [];
   /** Somebody was told that many of its tasks failed. */
   toldErrors = false;
+  /** Why none of its tasks begins yet. */
+  waitsFor: string | undefined;
   readonly rules: StartRules;
 
   constructor(record: JobRecord) {
     this.record = record;
     this.rules = startRulesOf(record.spec);
+    this.waitsFor = waitsForSeeds(record.spec);
   }
 
   /** Counts and sums as of now. */
@@ -155,6 +159,7 @@ export class JobBook {
         startAtMs: spec.at === undefined ? undefined : Date.parse(spec.at),
         window: spec.window,
         stopIfFailed: spec.stopIfFailed,
+        waitsFor: job.waitsFor,
         runsInstalled: job.rules.runsInstalled,
       });
       for (const { record, claims, leaseUntilMs, bootNote } of job.tasks) {

@@ -2,6 +2,7 @@ import {
   type CreateJob,
   formatImageReference,
   type Job,
+  type JobSeed,
   NO_PROGRESS,
   type Page,
   type Task,
@@ -133,6 +134,12 @@ export class JobDesk {
       total,
       ...(found.length > query.limit && last !== undefined && { nextCursor: String(last.position) }),
     };
+  }
+
+  /** Who gives what a job deploys, and what they are worth; empty where nobody knows. @throws ControlError `notFound`. */
+  async seeds(id: string): Promise<readonly JobSeed[]> {
+    const { image } = await this.#record(id);
+    return image === undefined ? [] : (this.#jobs.seeds.register?.seedsOf(image.manifestId) ?? []);
   }
 
   /** The log as CSV. @throws ControlError `notFound`. */

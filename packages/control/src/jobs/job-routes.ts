@@ -1,4 +1,4 @@
-import { createJobSchema, jobPageSchema, jobSchema, pageQueryShape, taskPageSchema } from "@ingot/api";
+import { createJobSchema, jobPageSchema, jobSchema, jobSeedsSchema, pageQueryShape, taskPageSchema } from "@ingot/api";
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Control } from "../control.ts";
 import type { OpenDisk } from "../disk-keeper.ts";
@@ -58,6 +58,17 @@ const tasksRoute = createRoute({
   responses: { 200: jsonResponse(taskPageSchema, "One page of tasks"), ...failures },
 });
 
+const seedsRoute = createRoute({
+  operationId: "listJobSeeds",
+  method: "get",
+  path: "/jobs/{job}/seeds",
+  tags: ["jobs"],
+  summary:
+    "Who gives what a job deploys: the server, those that have it all, those that hold a part for it, and what was measured of them",
+  request: { params: jobParameter },
+  responses: { 200: jsonResponse(jobSeedsSchema, "The seeds"), ...failures },
+});
+
 const logRoute = createRoute({
   operationId: "getJobLog",
   method: "get",
@@ -107,6 +118,9 @@ export function jobRoutes<Device extends OpenDisk>({ jobDesk }: Control<Device>)
     const { job } = context.req.valid("param");
     return context.json(await jobDesk.tasks(job, { limit, after: parseNumberCursor(cursor) }), 200);
   });
+  routes.openapi(seedsRoute, async (context) =>
+    context.json({ items: await jobDesk.seeds(context.req.valid("param").job) }, 200),
+  );
   routes.openapi(logRoute, async (context) => {
     const { job } = context.req.valid("param");
     const disposition = `attachment; filename="ingot-job-${job.replaceAll(/\D/g, "")}.csv"`;

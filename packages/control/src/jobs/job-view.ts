@@ -13,6 +13,7 @@ export function jobView(record: JobRecord, summary: JobSummary = record.summary)
     image,
     captureTo: spec.kind === "capture" ? spec.image : undefined,
     method: spec.kind === "deploy" ? (spec.method ?? "auto") : undefined,
+    preload: spec.kind === "deploy" ? spec.preload : undefined,
     priority,
     createdAt,
     startedAt,

@@ -9,6 +9,7 @@ import { KeyedMutex } from "../mutex.ts";
 import type { Database } from "../tables.ts";
 import { JobBook, type OpenJob, type OpenTask, type TaskChange } from "./job-book.ts";
 import { jobEvent, taskEvent } from "./job-events.ts";
+import { JobSeeds } from "./job-seeds.ts";
 import { JobLog, LOG_EVERY_MS } from "./job-log.ts";
 import { type JobRecord, readJob, listTasks, type TaskRecord } from "./job-store.ts";
 import { jobView, taskView } from "./job-view.ts";
@@ -56,6 +57,8 @@ export class Jobs {
   readonly log: JobLog;
   /** Switches machines on and restarts them. */
   readonly starts: MachineStarts;
+  /** What jobs ask of seeds. */
+  readonly seeds: JobSeeds;
   readonly #deps: JobsDeps;
   readonly #book: JobBook;
   readonly #watch: TaskWatch;
@@ -75,6 +78,7 @@ export class Jobs {
     this.log = new JobLog(deps.db);
     this.#book = new JobBook(deps.db);
     this.starts = new MachineStarts(deps);
+    this.seeds = new JobSeeds({ ...deps, jobs: () => this.#book.jobs, reschedule: () => this.reschedule() });
     this.#watch = new TaskWatch({ clock: deps.clock, events: deps.events, onError: deps.onError });
   }
 

@@ -196,6 +196,22 @@ test("outside of the change window nothing begins, and what has begun goes on", 
   expect(world.tasks.map((task) => task.state)).toEqual(["preparing", "waiting"]);
 });
 
+test("while a job waits for something nothing of it begins, and what has begun goes on", () => {
+  const world = new World();
+  const job = world.addJob(["m1", "m2"], {}, (index) => index);
+  for (const machine of ["m1", "m2"]) world.present.add(machine);
+  Object.assign(job, { waitsFor: "seeds are filled" });
+  world.run();
+  expect(world.task("1-m1")).toMatchObject({ state: "waiting", reason: "seeds are filled", claims: false });
+  Object.assign(job, { waitsFor: undefined });
+  world.run();
+  expect(world.task("1-m1").state).toBe("preparing");
+  Object.assign(job, { waitsFor: "seeds are filled" });
+  world.nowMs = 30_001;
+  world.run();
+  expect(world.task("1-m1")).toMatchObject({ state: "preparing", reason: "it goes on where it was" });
+});
+
 test("the higher priority has a machine first, and a job does not begin before its time", () => {
   const world = new World();
   world.addJob(["m1"], { priority: 10 });

@@ -23,6 +23,8 @@ export interface ScheduledJob {
   readonly startAtMs?: number | undefined;
   readonly window?: ChangeWindow | undefined;
   readonly stopIfFailed?: number | undefined;
+  /** Why none of its tasks begins yet. */
+  readonly waitsFor?: string | undefined;
   /** Its tasks can be done while the machine's own system runs. */
   readonly runsInstalled: boolean;
 }
@@ -223,6 +225,7 @@ class Scheduling {
       if (window !== undefined && !isWindowOpen(window, this.#input.minuteOfDay)) {
         return put("waiting", `outside of the change window ${window.from} to ${window.to}`, false);
       }
+      if (job.waitsFor !== undefined) return put("waiting", job.waitsFor, false);
     }
     const owner = this.#machines.get(task.machine);
     if (owner !== undefined) return put("waiting", `job ${owner} has its machine`, false, isLost ? { lost: true } : {});
