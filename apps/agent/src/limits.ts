@@ -7,6 +7,9 @@ export const MIN_BACK_OFF_MS: number = 1_000;
 /** Longest wait between two tries: a server that comes back has its whole fleet again after a minute. */
 export const MAX_BACK_OFF_MS: number = 60_000;
 
+/** The same in the middle of a task, which waits for the server. */
+export const MAX_TASK_BACK_OFF_MS: number = 10_000;
+
 /** Longest silence of the server within one request. */
 export const REQUEST_TIMEOUT_MS: number = 30_000;
 

@@ -99,9 +99,9 @@ export const MAX_DIAL_DELAY_MS = 30_000;
 /** Failed calls in a row after which a peer is dialled no more. */
 export const MAX_DIAL_FAILURES = 12;
 
-/** Time until the tracker is asked again when it did not answer, in milliseconds; it doubles, up to the longest. */
+/** Time until the tracker is asked again when it did not answer, in milliseconds; it doubles, up to the longest, or to the time between two reports where that is longer. */
 export const MIN_TRACKER_DELAY_MS = 500;
-export const MAX_TRACKER_DELAY_MS = 15_000;
+export const MAX_TRACKER_DELAY_MS = 10_000;
 
 /** A call to the tracker that takes longer is given up, in milliseconds. */
 export const TRACKER_TIMEOUT_MS = 10_000;

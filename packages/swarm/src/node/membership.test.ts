@@ -117,6 +117,24 @@ test("asks less and less often while the tracker is away, and joins again when i
   ]);
 });
 
+test("after an absence, however long, nobody waits for more than ten seconds; in a large swarm as long as between two reports", async () => {
+  for (const [reportAfterMs, longestMs] of [
+    [2000, 10_000],
+    [12_000, 12_000],
+  ] as const) {
+    let isAway = false;
+    const { clock, said } = member({ answer: () => (isAway ? new Error("away") : { ...JOINED, reportAfterMs }) });
+    await clock.run(100);
+    isAway = true;
+    await clock.run(600_000);
+    const times = said().flatMap((line) => (line.startsWith("report ") ? [Number(line.slice(7))] : []));
+    const waits = times.slice(1).map((at, index) => at - (times[index] ?? 0));
+    // The usual chance is one half: between a half and one and a half of the delay.
+    expect(Math.max(...waits) * 1.5).toBeLessThanOrEqual(longestMs + 1);
+    expect(Math.max(...waits) * 1.5).toBeGreaterThan(longestMs - 1);
+  }
+});
+
 test("who has been alone for a while joins again", async () => {
   let isFirst = true;
   const { clock, said } = member({
@@ -152,6 +170,6 @@ test("who is hurried reports at once, also when it is just asking", async () => 
 
 test("who is refused hears why, and tries again much later", async () => {
   const { clock, said } = member({ answer: () => ({ state: "refused", reason: "expelled" }) });
-  await clock.run(15_100);
-  expect(said()).toEqual(["join 0", "expelled", "join 15000", "expelled"]);
+  await clock.run(10_100);
+  expect(said()).toEqual(["join 0", "expelled", "join 10000", "expelled"]);
 });

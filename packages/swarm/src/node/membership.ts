@@ -35,6 +35,8 @@ export class Membership {
   readonly #stop = new AbortController();
   #isKnown = false;
   #delayMs = MIN_TRACKER_DELAY_MS;
+  /** Members of large swarms report seldom, and come back over a longer time. */
+  #longestDelayMs = MAX_TRACKER_DELAY_MS;
   #takeBack: () => void = () => undefined;
   #isAsking = false;
   #isHurried = false;
@@ -78,7 +80,8 @@ export class Membership {
       .catch((error: unknown) => {
         if (!this.#stop.signal.aborted) this.#deps.onTracker(false, messageOf(error));
         const delay = this.#delayMs * (0.5 + this.#deps.random());
-        this.#delayMs = Math.min(MAX_TRACKER_DELAY_MS, this.#delayMs * 2);
+        // Spread over all of the time, so that those who lost the tracker together do not come back together.
+        this.#delayMs = Math.min(this.#longestDelayMs / 1.5, this.#delayMs * 2);
         return delay;
       })
       .then((ms) => {
@@ -121,6 +124,7 @@ export class Membership {
     if (news.ticket !== undefined) this.#deps.onTicket(Uint8Array.fromBase64(news.ticket));
     this.#deps.onGatewayPlace(news.gatewayPlace);
     this.#deps.onNeighbours(news.neighbours);
+    this.#longestDelayMs = Math.max(MAX_TRACKER_DELAY_MS, news.reportAfterMs);
     return news.reportAfterMs * (0.9 + 0.2 * this.#deps.random());
   }
 
