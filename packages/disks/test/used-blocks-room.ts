@@ -101,18 +101,20 @@ export async function damageAtRandom(
   places: readonly { offset: number; length: number }[],
   rounds: number,
 ): Promise<void> {
+  const bytes = Uint8Array.from(whole);
   for (let seed = 1; seed <= rounds; seed++) {
     const random = seededRandom(seed);
-    const bytes = Uint8Array.from(whole);
-    for (let i = 0; i < 1 + (seed % 5); i++) {
+    const changed = Array.from({ length: 1 + (seed % 5) }, () => {
       const { offset, length } = places[Math.floor(random() * places.length)] ?? { offset: 0, length: 1 };
-      bytes[offset + Math.floor(random() * length)] = Math.floor(random() * 256);
-    }
+      return offset + Math.floor(random() * length);
+    });
+    for (const at of changed) bytes[at] = Math.floor(random() * 256);
     try {
       await usedOfBytes(bytes);
     } catch (error) {
       throw new Error(`seed ${seed}`, { cause: error });
     }
+    for (const at of changed) bytes[at] = whole[at] ?? 0;
   }
 }
 
