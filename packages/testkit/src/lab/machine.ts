@@ -103,7 +103,8 @@ export class Machine implements AsyncDisposable {
     const { user = "root", timeoutMs = 180_000, ...rest } = options;
     await this.waitForSerial(/login: ?$/m, { timeoutMs, ...rest });
     this.type(`${user}\n`);
-    await this.waitForSerial(/[#$] ?$/, { timeoutMs: 60_000, ...rest });
+    // A shell starts in a second, or in minutes where many machines share few processors.
+    await this.waitForSerial(/[#$] ?$/, { timeoutMs: 180_000, ...rest });
     // Each shell discards what is typed before it is ready.
     this.type("exec env PS1='# ' PS2= sh\n");
     await this.waitForSerial(/^# $/m, { timeoutMs: 30_000, ...rest });
