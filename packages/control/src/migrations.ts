@@ -2,6 +2,7 @@ import type { Kysely } from "kysely";
 import { type Migration, Migrator } from "kysely/migration";
 import { approvalsMigration } from "./migration-approvals.ts";
 import { cloningMigration } from "./migration-cloning.ts";
+import { jobDetailsMigration } from "./migration-job-details.ts";
 import type { Tables } from "./tables.ts";
 
 const migrations: Readonly<Record<string, Migration>> = {
@@ -112,6 +113,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   },
   "002-cloning": cloningMigration,
   "003-approvals": approvalsMigration,
+  "004-job-details": jobDetailsMigration,
 };
 
 /**

@@ -167,6 +167,10 @@ export interface JobLogTable {
   /** JSON of `TaskProgress`. */
   readonly progress: string;
   readonly error: string | null;
+  /** The first sector, of 512 bytes, that the error is about. */
+  readonly sector: number | null;
+  /** The error's sentence, or what a task that is done says of it. */
+  readonly detail: string | null;
 }
 
 /** What was deployed to each machine last. */

@@ -264,13 +264,13 @@ test("the log of a job is a line for each state, and every ten seconds between",
     harness.clock.advance(1000);
     await harness.control.idle();
   }
-  const error = { code: "damaged", message: "chunk 7 is wrong" } as const;
+  const error = { code: "damaged", message: '=1 place is "wrong", in partition 2', sector: 4096 } as const;
   await one.report(task.taskId, { state: "failed", progress: progressOf(130), error });
   const response = await harness.api.request(`/api/v1/jobs/${job.id}/log.csv`);
   expect(response.headers.get("content-type")).toBe("text/csv; charset=utf-8");
   const lines = (await response.text()).trimEnd().split("\r\n");
   expect(lines[0]).toBe(
-    "time,machine,state,bytes,total,rate,from_seed,from_peers,from_multicast,from_disk,hashes_verified,retries,errors,error",
+    "time,machine,state,bytes,total,rate,from_seed,from_peers,from_multicast,from_disk,hashes_verified,retries,errors,error,sector,detail",
   );
   const columns = lines.slice(1).map((line) => line.split(","));
   expect(columns.map(([, , state]) => state)).toEqual([
@@ -296,6 +296,9 @@ test("the log of a job is a line for each state, and every ten seconds between",
     "0",
     "0",
     "damaged",
+    "4096",
+    `"'=1 place is ""wrong""`,
+    ' in partition 2"',
   ]);
 });
 

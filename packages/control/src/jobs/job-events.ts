@@ -86,7 +86,8 @@ export function reasonOf(job: JobRecord, task: TaskRecord): string {
       return {
         deploy: `${image} is on its disk`,
         capture: `it became ${image}`,
-        verify: `its disk is as ${image}`,
+        // What it found beside that: its system's own changes, what it repaired.
+        verify: task.note ?? `its disk is as ${image}`,
         wipe: "its disk is erased",
       }[job.kind];
     case "waiting":

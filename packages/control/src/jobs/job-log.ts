@@ -11,7 +11,7 @@ const rowsPerRead = 1000;
 
 /** Columns of the log. Amounts are totals of the task so far; `rate` is bytes a second at that moment. */
 const header =
-  "time,machine,state,bytes,total,rate,from_seed,from_peers,from_multicast,from_disk,hashes_verified,retries,errors,error\r\n";
+  "time,machine,state,bytes,total,rate,from_seed,from_peers,from_multicast,from_disk,hashes_verified,retries,errors,error,sector,detail\r\n";
 
 /** The log of jobs: one line for each change of a task's state, and every few seconds between. */
 export class JobLog {
@@ -37,6 +37,8 @@ export class JobLog {
             state: task.state,
             progress: JSON.stringify(task.progress),
             error: task.error?.code ?? null,
+            sector: task.error?.sector ?? null,
+            detail: task.error?.message ?? (task.state === "done" ? (task.note ?? null) : null),
           })),
         )
         .execute();
@@ -103,6 +105,14 @@ function lineOf(row: Selectable<JobLogTable>): string {
     progress.retries,
     progress.errors,
     row.error ?? "",
+    row.sector ?? "",
+    row.detail === null ? "" : quoted(row.detail),
   ];
   return `${fields.join(",")}\r\n`;
+}
+
+/** A text as one field, on one line. What spreadsheets would take for a formula is none: a machine's agent wrote it. */
+function quoted(text: string): string {
+  const line = text.replaceAll(/[\r\n]+/g, " ");
+  return `"${/^[=+\-@\t]/.test(line) ? "'" : ""}${line.replaceAll('"', '""')}"`;
 }
