@@ -3,9 +3,9 @@ import { fingerprintSchema } from "./agent-swarm.ts";
 import { amountSchema } from "./values.ts";
 
 /** What a source of a swarm does for others now: slow ones are introduced last, and those that gave nothing of late were replaced. */
-export const SEED_STANDINGS = ["good", "slow", "stalled", "silent"] as const;
+const SEED_STANDINGS = ["good", "slow", "stalled", "silent"] as const;
 /** One of {@link SEED_STANDINGS}. `silent`: it was asked to hold a part, and is not in the swarm now. */
-export type SeedStanding = (typeof SEED_STANDINGS)[number];
+type SeedStanding = (typeof SEED_STANDINGS)[number];
 
 /** A source of what a job deploys: one that has everything, or holds a part for the job. */
 export interface JobSeed {

@@ -19,7 +19,7 @@ export interface LentPartOptions {
 }
 
 /** The file of a part: as large as its image, and sparse. */
-export function partFile(folder: string, manifestId: string): string {
+function partFile(folder: string, manifestId: string): string {
   return join(folder, `${manifestId}.part`);
 }
 
