@@ -177,7 +177,14 @@ export function makeFleet(nowMs: number): FakeFleet {
         freeBytes: 812 * GiB,
       },
       traffic: { readBytesPerSecond: 0, writtenBytesPerSecond: 0, bytesRead: 812 * GiB, bytesWritten: 94 * GiB },
-      settings: { registration: "open", plan: "diskless", mode: "reset", enrolment: "open" },
+      settings: {
+        registration: "open",
+        plan: "diskless",
+        mode: "reset",
+        enrolment: "open",
+        alertBelowBytesPerSecond: 10_000_000,
+        alertFailedPercent: 5,
+      },
     },
   };
 }

@@ -38,6 +38,7 @@ export function makeJob(nowMs: number, facts: Partial<Job>): Job {
     createdAt: new Date(nowMs - 130_000).toISOString(),
     startedAt: new Date(nowMs - 120_000).toISOString(),
     waves: [100],
+    alerts: [],
     counts: { ...NONE, done: 6, filling: 14, finishing: 1, failed: 1, waiting: 2 },
     progress: {
       ...NOTHING,

@@ -155,6 +155,7 @@ export {
   type FileTemplate,
   type Job,
   JOB_STATES,
+  type JobAlert,
   jobSchema,
   type JobState,
   jobStateSchema,

@@ -115,6 +115,16 @@ export type CreateJob =
       readonly wipeMethod?: "discard" | "zero" | undefined;
     });
 
+/** Something about a job that is worth a look: a machine that is slow, or a share of machines that failed. */
+export interface JobAlert {
+  readonly kind: "slow" | "failed";
+  readonly at: string;
+  /** The machine's id, where it is about one. */
+  readonly machine?: string | undefined;
+  /** One sentence for people. */
+  readonly message: string;
+}
+
 /** An operator's wish over many machines. */
 export interface Job {
   readonly id: string;
@@ -140,6 +150,8 @@ export interface Job {
   readonly stopIfFailed?: number | undefined;
   readonly comment?: string | undefined;
   readonly counts: Readonly<Record<TaskState, number>>;
+  /** The newest ones, oldest of them first. */
+  readonly alerts: readonly JobAlert[];
   /** Sum over its tasks; rates only of those that are under way. */
   readonly progress: TaskProgress;
 }
@@ -245,6 +257,15 @@ export const createJobSchema: z.ZodType<CreateJob> = z
 /** Schema of {@link JobState}. */
 export const jobStateSchema: z.ZodType<JobState> = z.enum(JOB_STATES).meta({ id: "JobState" });
 
+const jobAlertSchema: z.ZodType<JobAlert> = z
+  .object({
+    kind: z.enum(["slow", "failed"]),
+    at: timeSchema,
+    machine: z.string().optional(),
+    message: z.string(),
+  })
+  .meta({ id: "JobAlert" });
+
 /** Schema of {@link Job}. */
 export const jobSchema: z.ZodType<Job> = z
   .object({
@@ -266,6 +287,7 @@ export const jobSchema: z.ZodType<Job> = z
     stopIfFailed: z.number().optional(),
     comment: z.string().optional(),
     counts: z.record(z.enum(TASK_STATES), amountSchema),
+    alerts: z.array(jobAlertSchema),
     progress: taskProgressSchema,
   })
   .meta({ id: "Job", description: "An operator's wish over many machines" });

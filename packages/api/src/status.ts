@@ -72,7 +72,14 @@ export interface Settings {
   readonly mode: DiskMode;
   /** Who is let in when an agent asks for the first time. */
   readonly enrolment: EnrolmentMode;
+  /** A machine that is filled more slowly for half a minute is told of, in bytes a second; less where its link cannot bring that. */
+  readonly alertBelowBytesPerSecond: number;
+  /** A job of which a larger share of machines failed is told of, in percent. */
+  readonly alertFailedPercent: number;
 }
+
+const alertRateSchema: z.ZodType<number> = z.int().min(0).max(1e12);
+const alertPercentSchema: z.ZodType<number> = z.number().min(0).max(100);
 
 /** Schema of {@link Settings}. */
 export const settingsSchema: z.ZodType<Settings> = z
@@ -82,6 +89,8 @@ export const settingsSchema: z.ZodType<Settings> = z
     image: imageReferenceSchema.optional(),
     mode: diskModeSchema,
     enrolment: enrolmentModeSchema,
+    alertBelowBytesPerSecond: alertRateSchema,
+    alertFailedPercent: alertPercentSchema,
   })
   .meta({ id: "Settings" });
 
@@ -93,6 +102,8 @@ export interface PatchSettings {
   readonly image?: string | null | undefined;
   readonly mode?: DiskMode | undefined;
   readonly enrolment?: EnrolmentMode | undefined;
+  readonly alertBelowBytesPerSecond?: number | undefined;
+  readonly alertFailedPercent?: number | undefined;
 }
 
 /** Schema of {@link PatchSettings}. Unknown keys are refused. */
@@ -103,6 +114,8 @@ export const patchSettingsSchema: z.ZodType<PatchSettings> = z
     image: imageReferenceTextSchema.nullish(),
     mode: diskModeSchema.optional(),
     enrolment: enrolmentModeSchema.optional(),
+    alertBelowBytesPerSecond: alertRateSchema.optional(),
+    alertFailedPercent: alertPercentSchema.optional(),
   })
   .meta({ id: "PatchSettings" });
 

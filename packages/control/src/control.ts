@@ -337,12 +337,14 @@ async function assemble<Device extends OpenDisk>(
     slots: { ...DEFAULT_SLOTS, ...deps.slots },
     minuteOfDay: deps.minuteOfDay ?? localMinuteOfDay,
     wake: deps.wake,
+    settings,
     onError,
   };
   const jobs = await Jobs.open(jobsDeps);
   const tasks = new TaskDesk(jobsDeps, jobs);
   const tokens = new AgentTokens({ db, clock, random: deps.random });
-  const agents = await AgentRoster.open({ db, clock, onError });
+  const onLink = (machine: string, rate: number | undefined): void => jobs.watch.learnLink(machine, rate);
+  const agents = await AgentRoster.open({ db, clock, onError, onLink });
   const enrolment = new Enrolment({
     db,
     roster: agents,

@@ -18,6 +18,7 @@ export type { RefusedLogin } from "./login-refusals.ts";
 export type { MachineFacts } from "./machine-facts.ts";
 export { createMetricsApp, METRICS_PATH, type MetricsAppDeps } from "./metrics-app.ts";
 export type { GuardOptions } from "./request-guard.ts";
+export type { JobTotals } from "./jobs/job-meter.ts";
 export type { Wake, WakeCall } from "./jobs/machine-starts.ts";
 export type { SlotLimits } from "./jobs/schedule.ts";
 export type { SessionHandle } from "./session-registry.ts";

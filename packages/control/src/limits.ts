@@ -67,6 +67,9 @@ export const MAX_OPEN_JOBS: number = 200;
 /** Machines that are switched on within a second: a thousand that start at once are a load for fuses, and for DHCP. */
 export const MAX_WAKES_PER_SECOND: number = 25;
 
+/** Alerts that a job keeps; the history has all of them. */
+export const MAX_JOB_ALERTS: number = 20;
+
 /** Agents that the server knows, those that wait included. */
 export const MAX_AGENTS: number = 40_000;
 

@@ -22,7 +22,14 @@ export interface EffectiveSettings {
  * What holds until an operator says otherwise. Machines that nobody has spoken about are left alone: they are sent to their
  * own disk, and nothing of them is touched.
  */
-export const INITIAL_SETTINGS: Settings = { registration: "open", plan: "local", mode: "reset", enrolment: "open" };
+export const INITIAL_SETTINGS: Settings = {
+  registration: "open",
+  plan: "local",
+  mode: "reset",
+  enrolment: "open",
+  alertBelowBytesPerSecond: 10_000_000,
+  alertFailedPercent: 5,
+};
 
 /** Resolves each setting by itself: the machine's own, else its group's, else the server's. */
 export function resolveSettings(own: BootSettings, group: BootSettings, server: Settings): EffectiveSettings {

@@ -313,7 +313,7 @@ test("somebody is told, once, of a machine that gets less than 10 MB/s", async (
   }
   const told = await api.events("task.slow");
   expect(told.map((event) => event.message)).toEqual([
-    "job 1 (deploy a:1): pc-1 gets 9.0 MB/s, less than 10 MB/s for 30 s",
+    "job 1 (deploy a:1): pc-1 gets 9.0 MB/s, less than 10.0 MB/s for 30 s",
   ]);
 });
 

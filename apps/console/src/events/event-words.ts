@@ -43,6 +43,8 @@ export function toneOf(kind: EventKind): EventTone {
     case "task.done":
       return "up";
     case "machine.booting":
+    case "machine.woken":
+    case "machine.restarted":
     case "machine.registered":
     case "image.added":
     case "image.tagged":

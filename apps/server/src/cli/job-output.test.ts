@@ -14,6 +14,7 @@ const job: Job = {
   priority: 50,
   createdAt: "2026-11-22T08:00:00.000Z",
   waves: [100],
+  alerts: [{ kind: "slow", at: "2026-11-22T08:00:00.000Z", message: "pc-1 gets 2.0 MB/s" }],
   counts: { ...none, filling: 1, failed: 1 },
   progress: {
     ...NO_PROGRESS,

@@ -62,6 +62,7 @@ export function describeJob(job: Job, tasks: readonly Task[], seeds: readonly Jo
         ? undefined
         : `${formatBytes(progress.doneBytes)} of ${formatBytes(progress.totalBytes)}, ${sourcesOf(job)}`,
     ],
+    ...job.alerts.map((alert): [string, string] => ["alert", `${alert.at} ${alert.message}`]),
     ["comment", job.comment],
   ]);
   const parts = [facts, describeTasks(tasks), ...(seeds.length > 0 ? [describeSeeds(seeds)] : [])];

@@ -10,9 +10,10 @@ import { Command, Option } from "commander";
 import { ServerError } from "../errors.ts";
 import type { CommonOptions } from "./common-options.ts";
 import { connect } from "./connection.ts";
-import { formatFacts, processOutput } from "./output.ts";
+import { byteRate, percent } from "./job-options.ts";
+import { formatBytes, formatFacts, processOutput } from "./output.ts";
 
-type SettingOptions = CommonOptions & PatchSettings;
+type SettingOptions = CommonOptions & PatchSettings & { readonly alertBelow?: number; readonly alertFailed?: number };
 
 /** `ingot settings …` */
 export function settingsCommand(): Command {
@@ -36,6 +37,12 @@ export function settingsCommand(): Command {
     )
     .addOption(new Option("--plan <plan>", "what machines get at their next boot").choices(BOOT_PLANS))
     .option("--image <reference>", "NAME, NAME:VERSION or NAME:TAG")
+    .option(
+      "--alert-below <rate>",
+      "tell of machines that are filled more slowly, for example 10MB; slower links count for less",
+      byteRate,
+    )
+    .option("--alert-failed <share>", "tell of jobs of which more machines failed, for example 5%", percent)
     .addOption(new Option("--mode <mode>", "what becomes of changes at the next boot").choices(DISK_MODES))
     .addHelpText(
       "after",
@@ -55,8 +62,17 @@ async function show(options: CommonOptions): Promise<void> {
 async function change(options: SettingOptions): Promise<void> {
   const out = processOutput(options.json === true);
   const { registration, enrolment, plan, image, mode } = options;
+  const { alertBelow: alertBelowBytesPerSecond, alertFailed: alertFailedPercent } = options;
   const patch = Object.fromEntries(
-    Object.entries({ registration, enrolment, plan, image, mode }).filter(([, value]) => value !== undefined),
+    Object.entries({
+      registration,
+      enrolment,
+      plan,
+      image,
+      mode,
+      alertBelowBytesPerSecond,
+      alertFailedPercent,
+    }).filter(([, value]) => value !== undefined),
   );
   if (Object.keys(patch).length === 0) throw new ServerError("usage", "settings set: nothing to change was named");
   await using connection = await connect(options.data);
@@ -71,5 +87,9 @@ function describeSettings(settings: Settings): string {
     ["plan", settings.plan],
     ["image", settings.image === undefined ? "-" : formatImageReference(settings.image)],
     ["mode", settings.mode],
+    [
+      "alerts",
+      `machines below ${formatBytes(settings.alertBelowBytesPerSecond)}/s, jobs with more than ${settings.alertFailedPercent} % failed`,
+    ],
   ]);
 }

@@ -5,9 +5,10 @@ import { readMachines } from "../machine-store.ts";
 import type { Database } from "../tables.ts";
 import {
   type AgentRecord,
-  agentsInMemory,
   deleteAgents,
+  linkOf,
   listAgents,
+  readFacts,
   readInventories,
   writeAgent,
 } from "./agent-store.ts";
@@ -32,6 +33,8 @@ export interface AgentRosterDeps {
   readonly db: Database;
   readonly clock: Clock;
   readonly onError: (error: unknown) => void;
+  /** The agent of a machine says what its links do, in bytes a second. */
+  readonly onLink: (machine: string, bytesPerSecond: number | undefined) => void;
 }
 
 /** An agent, and what is known of it right now. */
@@ -68,16 +71,17 @@ export class AgentRoster {
       else kept.push(record);
     }
     await deleteAgents(deps.db, forgotten);
-    const inMemory = await agentsInMemory(deps.db);
+    const facts = await readFacts(deps.db);
     for (const record of kept) {
       agents.#byFingerprint.set(record.fingerprint, {
         record,
         heardMs: Date.parse(record.lastSeenAt),
         sinceMs: Date.parse(record.createdAt),
         isApproved: false,
-        inMemory: inMemory.has(record.id),
+        inMemory: facts.get(record.id)?.inMemory === true,
         isUnsaved: false,
       });
+      agents.#tellLink(record, facts.get(record.id)?.linkBytesPerSecond);
     }
     return agents;
   }
@@ -138,6 +142,7 @@ export class AgentRoster {
     if (entry === undefined) return;
     entry.inMemory = inventory.system === "ram";
     await writeAgent(this.#deps.db, entry.record, inventory);
+    this.#tellLink(entry.record, linkOf(inventory));
   }
 
   /** The agent with this key, whatever its state. */
@@ -194,6 +199,7 @@ export class AgentRoster {
     entry.record = record;
     entry.isUnsaved = false;
     this.#byFingerprint.set(record.fingerprint, entry);
+    if (inventory !== undefined) this.#tellLink(record, linkOf(inventory));
   }
 
   /** The agent as the API shows it. */
@@ -201,6 +207,10 @@ export class AgentRoster {
     const [view] = await this.#views([entry]);
     if (view === undefined) throw new ControlError("notFound", `agent ${entry.record.id}: is gone`);
     return view;
+  }
+
+  #tellLink({ machine, state }: AgentRecord, bytesPerSecond: number | undefined): void {
+    if (machine !== undefined && state === "enrolled") this.#deps.onLink(machine, bytesPerSecond);
   }
 
   async #views(entries: readonly AgentEntry[]): Promise<Agent[]> {

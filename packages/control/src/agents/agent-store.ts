@@ -54,9 +54,21 @@ export async function readInventories(
   return new Map(rows.map((row) => [row.id, JSON.parse(row.inventory) as AgentInventory]));
 }
 
-/** The enrolled agents that said last that they run in memory. */
-export async function agentsInMemory(db: Database): Promise<ReadonlySet<string>> {
-  const found = new Set<string>();
+/** What of an agent's inventory is kept in memory. */
+export interface AgentFacts {
+  readonly inMemory: boolean;
+  readonly linkBytesPerSecond: number | undefined;
+}
+
+/** What the links of a machine do together, in bytes a second; `undefined` where none says. */
+export function linkOf({ nics = [] }: Partial<AgentInventory>): number | undefined {
+  const megabits = nics.reduce((sum, nic) => sum + (nic.megabitsPerSecond ?? 0), 0);
+  return megabits === 0 ? undefined : (megabits * 1e6) / 8;
+}
+
+/** What the enrolled agents said last. */
+export async function readFacts(db: Database): Promise<ReadonlyMap<string, AgentFacts>> {
+  const found = new Map<string, AgentFacts>();
   for (let after = ""; ;) {
     const rows = await db
       .selectFrom("agents")
@@ -66,8 +78,10 @@ export async function agentsInMemory(db: Database): Promise<ReadonlySet<string>>
       .orderBy("id")
       .limit(500)
       .execute();
-    for (const row of rows)
-      if ((JSON.parse(row.inventory) as Partial<AgentInventory>).system === "ram") found.add(row.id);
+    for (const row of rows) {
+      const inventory = JSON.parse(row.inventory) as Partial<AgentInventory>;
+      found.set(row.id, { inMemory: inventory.system === "ram", linkBytesPerSecond: linkOf(inventory) });
+    }
     const last = rows.at(-1);
     if (last === undefined || rows.length < 500) return found;
     after = last.id;

@@ -1,4 +1,4 @@
-import type { TaskProgress } from "@ingot/api";
+import type { JobAlert, TaskProgress } from "@ingot/api";
 import type { Database } from "../tables.ts";
 import {
   type JobRecord,
@@ -27,6 +27,10 @@ export class OpenTask {
   progress: TaskProgress;
   /** The stored progress is older. */
   isUnsaved = false;
+  /** As much of it as was counted for the server's metrics. */
+  metered: TaskProgress;
+  /** When it got its first slot, since the server started. */
+  beganMs: number | undefined;
   /** When the job's log got a line of it. */
   loggedMs = 0;
   /** Since when it has been slow. */
@@ -44,6 +48,7 @@ export class OpenTask {
     this.job = job;
     this.record = record;
     this.progress = record.progress;
+    this.metered = record.progress;
   }
 
   /** The record with the newest progress. */
@@ -60,17 +65,23 @@ export class OpenJob {
   toldErrors = false;
   /** Why none of its tasks begins yet. */
   waitsFor: string | undefined;
+  /** The newest of what somebody was told of it. */
+  alerts: readonly JobAlert[];
   readonly rules: StartRules;
 
   constructor(record: JobRecord) {
     this.record = record;
+    this.alerts = record.summary.alerts;
     this.rules = startRulesOf(record.spec);
     this.waitsFor = waitsForSeeds(record.spec);
   }
 
   /** Counts and sums as of now. */
   get summary(): JobSummary {
-    return summarize(this.tasks.map((task) => task.current));
+    return summarize(
+      this.tasks.map((task) => task.current),
+      this.alerts,
+    );
   }
 }
 
@@ -255,7 +266,12 @@ export class JobBook {
       const tasks = job.tasks.map((task) => newest.get(task) ?? task.current);
       const startedAt = record.startedAt ?? (tasks.some((task) => task.startedAt !== undefined) ? nowText : undefined);
       const isFinished = isClosed(record.state) && tasks.every((task) => isOver(task.state));
-      return { ...record, startedAt, finishedAt: isFinished ? nowText : undefined, summary: summarize(tasks) };
+      return {
+        ...record,
+        startedAt,
+        finishedAt: isFinished ? nowText : undefined,
+        summary: summarize(tasks, job.alerts),
+      };
     });
   }
 

@@ -1,4 +1,4 @@
-import type { CreateJob, JobKind, JobState, TaskError, TaskImage, TaskProgress, TaskState } from "@ingot/api";
+import type { CreateJob, JobAlert, JobKind, JobState, TaskError, TaskImage, TaskProgress, TaskState } from "@ingot/api";
 import type { Insertable, Selectable } from "kysely";
 import type { Database, JobsTable, TasksTable } from "../tables.ts";
 
@@ -6,6 +6,7 @@ import type { Database, JobsTable, TasksTable } from "../tables.ts";
 export interface JobSummary {
   readonly counts: Readonly<Record<TaskState, number>>;
   readonly progress: TaskProgress;
+  readonly alerts: readonly JobAlert[];
 }
 
 /** A job as it is stored. */
@@ -172,7 +173,8 @@ function jobOfRow(row: Selectable<JobsTable>): JobRecord {
     createdAt: row.created_at,
     startedAt: row.started_at ?? undefined,
     finishedAt: row.finished_at ?? undefined,
-    summary: JSON.parse(row.summary) as JobSummary,
+    // Jobs of older versions have no alerts.
+    summary: { alerts: [], ...(JSON.parse(row.summary) as Omit<JobSummary, "alerts">) },
   };
 }
 

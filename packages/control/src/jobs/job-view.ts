@@ -1,4 +1,12 @@
-import { type Job, NO_PROGRESS, type Task, TASK_STATES, type TaskProgress, type TaskState } from "@ingot/api";
+import {
+  type Job,
+  type JobAlert,
+  NO_PROGRESS,
+  type Task,
+  TASK_STATES,
+  type TaskProgress,
+  type TaskState,
+} from "@ingot/api";
 import type { JobRecord, JobSummary, TaskRecord } from "./job-store.ts";
 import { needsSlot } from "./schedule.ts";
 
@@ -34,14 +42,14 @@ export function taskView(record: TaskRecord): Task {
 }
 
 /** How many tasks are in which state, and how far they are together. */
-export function summarize(tasks: Iterable<TaskRecord>): JobSummary {
+export function summarize(tasks: Iterable<TaskRecord>, alerts: readonly JobAlert[] = []): JobSummary {
   const counts = Object.fromEntries(TASK_STATES.map((state) => [state, 0])) as Record<TaskState, number>;
   let progress = NO_PROGRESS;
   for (const { state, progress: part } of tasks) {
     counts[state] += 1;
     progress = addProgress(progress, needsSlot(state) ? part : { ...part, bytesPerSecond: 0 });
   }
-  return { counts, progress };
+  return { counts, progress, alerts };
 }
 
 function addProgress(a: TaskProgress, b: TaskProgress): TaskProgress {

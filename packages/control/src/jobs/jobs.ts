@@ -6,12 +6,14 @@ import type { Inventory } from "../inventory.ts";
 import { MAX_OPEN_JOBS } from "../limits.ts";
 import type { LiveHub } from "../live-hub.ts";
 import { KeyedMutex } from "../mutex.ts";
+import type { ServerSettings } from "../server-settings.ts";
 import type { Database } from "../tables.ts";
 import { JobBook, type OpenJob, type OpenTask, type TaskChange } from "./job-book.ts";
 import { jobEvent, taskEvent } from "./job-events.ts";
 import { JobSeeds } from "./job-seeds.ts";
 import { JobLog, LOG_EVERY_MS } from "./job-log.ts";
 import { type JobRecord, readJob, listTasks, type TaskRecord } from "./job-store.ts";
+import { JobMeter } from "./job-meter.ts";
 import { jobView, taskView } from "./job-view.ts";
 import { MachineStarts, type Wake } from "./machine-starts.ts";
 import {
@@ -45,6 +47,7 @@ export interface JobsDeps {
   readonly events: EventLog;
   readonly hub: LiveHub;
   readonly slots: SlotLimits;
+  readonly settings: ServerSettings;
   /** Absent: machines are not switched on. */
   readonly wake: Wake | undefined;
   /** Minutes since midnight in the server's local time. */
@@ -55,13 +58,16 @@ export interface JobsDeps {
 /** Jobs that are not over: what each machine does for them, and when. */
 export class Jobs {
   readonly log: JobLog;
+  /** Tells of machines that are slow and of jobs that go wrong. */
+  readonly watch: TaskWatch;
+  /** What jobs have done since the server started. */
+  readonly meter: JobMeter;
   /** Switches machines on and restarts them. */
   readonly starts: MachineStarts;
   /** What jobs ask of seeds. */
   readonly seeds: JobSeeds;
   readonly #deps: JobsDeps;
   readonly #book: JobBook;
-  readonly #watch: TaskWatch;
   /** Everything that changes a state takes turns. */
   readonly #mutex = new KeyedMutex();
   /** When the agent of each machine was heard, and where it runs. */
@@ -79,7 +85,8 @@ export class Jobs {
     this.#book = new JobBook(deps.db);
     this.starts = new MachineStarts(deps);
     this.seeds = new JobSeeds({ ...deps, jobs: () => this.#book.jobs, reschedule: () => this.reschedule() });
-    this.#watch = new TaskWatch({ clock: deps.clock, events: deps.events, onError: deps.onError });
+    this.meter = new JobMeter(this.#book);
+    this.watch = new TaskWatch({ ...deps, meter: this.meter });
   }
 
   /** Reads the jobs that are not over. */
@@ -226,7 +233,7 @@ export class Jobs {
   /** Makes changes of tasks durable and tells of them. Only within a turn; `reschedule` afterwards lets others begin. */
   async put(changes: readonly TaskChange[], also?: (trx: Database) => Promise<void>): Promise<void> {
     await this.#apply({ tasks: changes, jobs: [] }, new Set(), also);
-    for (const { task, record } of changes) if (isOver(record.state)) this.#watch.finished(task.job);
+    for (const { task, record } of changes) if (isOver(record.state)) this.watch.finished(task.job);
   }
 
   /** Looks at what may begin now. Only within a turn. */
@@ -236,10 +243,11 @@ export class Jobs {
 
   /** Newer figures of a task. */
   note(task: OpenTask, progress: TaskProgress): void {
+    this.meter.moved(task, progress);
     task.progress = progress;
     task.isUnsaved = true;
     this.#dirty.add(task.job);
-    this.#watch.moved(task);
+    this.watch.moved(task);
   }
 
   /** Switches machines on, and says so in their tasks. */
@@ -300,6 +308,7 @@ export class Jobs {
     const before = new Map(changes.tasks.map(({ task }) => [task, task.record]));
     const jobsBefore = new Map(changes.jobs.map((record) => [record.id, this.#book.job(record.id)?.record.state]));
     const moved = changes.tasks.filter(({ task, record }) => task.record.state !== record.state);
+    for (const { task, record } of changes.tasks) this.#count(task, record, clock.now());
     const over = await this.#book.apply(changes, at, async (trx) => {
       await this.log.write(
         trx,
@@ -324,6 +333,15 @@ export class Jobs {
         });
     }
     for (const record of over) for (const job of this.#dirty) if (job.record.id === record.id) this.#dirty.delete(job);
+  }
+
+  /** Counts what comes to a task, for the metrics. */
+  #count(task: OpenTask, record: TaskRecord, nowMs: number): void {
+    this.meter.moved(task, record.progress);
+    if (record.state === task.record.state) return;
+    if (needsSlot(record.state)) task.beganMs ??= nowMs;
+    this.meter.entered(task, record.state, nowMs);
+    if (isOver(record.state)) task.beganMs = undefined;
   }
 
   /** Writes figures that are only in memory, and tells of them. */

@@ -4,6 +4,7 @@ import type { ServiceBoard } from "../service-board.ts";
 import { DISK_METRICS } from "./disk-metrics.ts";
 import type { EventLoopDelay } from "./event-loop-delay.ts";
 import { ISCSI_METRICS } from "./iscsi-metrics.ts";
+import { JOB_METRICS } from "./job-metrics.ts";
 import { MACHINE_METRICS, MAX_METRIC_MACHINES } from "./machine-metrics.ts";
 import { register } from "./metric.ts";
 import { registerProcessMetrics } from "./process-metrics.ts";
@@ -12,7 +13,7 @@ import { SERVICE_METRICS } from "./service-metrics.ts";
 
 /** Where the figures come from. */
 export interface MetricsDeps {
-  readonly control: Pick<Control<OpenDisk>, "status" | "sessions" | "refusals" | "images" | "hub">;
+  readonly control: Pick<Control<OpenDisk>, "status" | "sessions" | "refusals" | "images" | "hub" | "jobs">;
   readonly board: Pick<ServiceBoard, "counters">;
   /** The replicas that are open. */
   readonly replicas: () => readonly ReplicaFacts[];
@@ -44,7 +45,8 @@ export class Metrics {
       if (this.#server === undefined) throw new Error("metrics are read before there are any");
       return this.#server.facts;
     };
-    for (const metric of [...SERVICE_METRICS, ...ISCSI_METRICS, ...DISK_METRICS]) register(registry, metric, facts);
+    for (const metric of [...SERVICE_METRICS, ...ISCSI_METRICS, ...DISK_METRICS, ...JOB_METRICS])
+      register(registry, metric, facts);
     registerProcessMetrics(registry);
     return registry;
   }
@@ -67,6 +69,7 @@ export class Metrics {
     return {
       status,
       sessions: { countByWorker, totals, waiting },
+      jobs: control.jobs.meter.read(),
       refusals: control.refusals.counts,
       counters: board.counters(),
       replicas,

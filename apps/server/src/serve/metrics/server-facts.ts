@@ -1,5 +1,5 @@
 import type { Status } from "@ingot/api";
-import type { MachineTotals, TrafficTotals } from "@ingot/control";
+import type { JobTotals, MachineTotals, TrafficTotals } from "@ingot/control";
 import type { ServiceCounters } from "../service-board.ts";
 import type { EventLoopDelay } from "./event-loop-delay.ts";
 
@@ -22,6 +22,7 @@ export interface ServerFacts {
     readonly totals: Readonly<TrafficTotals>;
     readonly waiting: { readonly openCommands: number; readonly queuedBytes: number };
   };
+  readonly jobs: JobTotals;
   /** Refused logins by status. */
   readonly refusals: ReadonlyMap<string, number>;
   /** By the service's name. */
