@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 
 const root = join(import.meta.dirname, "..");
 
-test("the demo boots a BIOS and a UEFI machine, and shows that reset forgets and persistent keeps", async () => {
+test("the demo boots two machines over the network, one forgets and one keeps its changes, and a third is cloned and boots from its disk", async () => {
   const demo = spawn(join(root, "ingot"), ["demo", "--headless"], { stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   for (const stream of [demo.stdout, demo.stderr])
@@ -18,5 +18,9 @@ test("the demo boots a BIOS and a UEFI machine, and shows that reset forgets and
       expect(output).toMatch(new RegExp(`${machine} .*${stage}`));
   }
   expect(output).toMatch(/demo-uefi .*tftp .*snponly\.efi/);
+  for (const state of ["booting", "preparing", "filling", "finishing", "done"])
+    expect(output).toMatch(new RegExp(`demo-clone .*${state}`));
+  expect(output).toMatch(/demo-clone .*script .*boots from its own disk[^]*demo-clone .*up/);
+  expect(output).toContain("demo-clone: the same system, from its own disk /dev/vda3");
   expect(code, output).toBe(0);
 });

@@ -8,13 +8,15 @@ interface DemoOptions extends CommonOptions {
 /** `ingot demo` */
 export function demoCommand(): Command {
   return new Command("demo")
-    .description("build a small Debian image and watch a BIOS and a UEFI machine boot it over the network")
+    .description(
+      "build a small Debian image, watch two machines boot it over the network, and a third be cloned from it",
+    )
     .option("--headless", "end by itself; exit 0 only when everything was seen")
     .addHelpText(
       "after",
       `
-Runs in a network namespace of its own, needs root, and takes about four minutes (two more when the image is built for
-the first time). What it makes is kept below the cache directory only; --data is not used.
+Runs in a network namespace of its own, needs root, and takes three to four minutes on two processors (two more when the image
+and the system that fills disks are built for the first time). What it makes is kept below the cache directory only; --data is not used.
 
 Examples:
   ingot demo              then look around in the console; Ctrl-C ends it

@@ -1,14 +1,18 @@
 import { styleText } from "node:util";
-import type { BootStageEntry, BootTimeline, LiveMessage } from "@ingot/api";
+import type { BootStageEntry, BootTimeline, LiveMessage, Task, TaskState } from "@ingot/api";
 import { formatBytes } from "../cli/output.ts";
 
-/** Tells on the terminal what is going on: headings, remarks, and each machine's boot stage by stage. */
+const BAR_COLUMNS = 20;
+
+/** Tells on the terminal what is going on: headings, remarks, each machine's boot stage by stage, and how tasks go on. */
 export class Narrator {
   readonly #json: boolean;
   readonly #startedAt = performance.now();
   /** Stages already told, by machine and boot. */
   readonly #told = new Map<string, number>();
   readonly #bytesTold = new Map<string, number>();
+  /** What was told last of each task: its state, and its share in steps of a bar's column. */
+  readonly #tasksTold = new Map<string, { readonly state: TaskState; readonly columns: number }>();
 
   /** @param json one JSON object per line instead of sentences */
   constructor(json: boolean) {
@@ -27,6 +31,7 @@ export class Narrator {
 
   /** Tells what is new in a message of the live stream. */
   follow(message: LiveMessage): void {
+    if (message.type === "task") return this.#task(message.task);
     if (message.type !== "machine" || message.machine.boot === undefined) return;
     const { name, boot } = message.machine;
     const key = `${name} ${boot.bootId}`;
@@ -62,6 +67,25 @@ export class Narrator {
       });
     process.stdout.write(
       `${this.#clock()}  ${name.padEnd(10)} ${styleText("dim", `${formatBytes(boot.bytesRead)} read, ${formatBytes(boot.bytesWritten)} written`)}\n`,
+    );
+  }
+
+  /** Every change of its state, and while its disk is filled a line for every tenth. */
+  #task(task: Task): void {
+    const { state, progress } = task;
+    const share = progress.totalBytes === 0 ? 0 : progress.doneBytes / progress.totalBytes;
+    const columns = Math.floor(share * BAR_COLUMNS);
+    const told = this.#tasksTold.get(task.id);
+    const isStep = state === "filling" && columns >= (told?.columns ?? 0) + BAR_COLUMNS / 10;
+    if (told?.state === state && !isStep) return;
+    this.#tasksTold.set(task.id, { state, columns });
+    if (this.#json) return this.#line({ machine: task.machineName, task: task.id, state, progress, note: task.note });
+    const bar = `${"#".repeat(columns)}${".".repeat(BAR_COLUMNS - columns)}`;
+    const numbers = `${formatBytes(progress.doneBytes)} of ${formatBytes(progress.totalBytes)}, ${formatBytes(progress.bytesPerSecond)}/s`;
+    const detail =
+      state === "filling" ? `[${bar}] ${Math.floor(share * 100)} %  ${numbers}` : (task.note ?? task.reason);
+    process.stdout.write(
+      `${this.#clock()}  ${task.machineName.padEnd(10)} ${styleText("cyan", state.padEnd(9))}  ${detail}\n`,
     );
   }
 
