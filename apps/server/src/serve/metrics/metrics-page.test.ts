@@ -4,6 +4,7 @@ import { Registry } from "prom-client";
 import { expect, test } from "vitest";
 import { DISK_METRICS } from "./disk-metrics.ts";
 import { ISCSI_METRICS } from "./iscsi-metrics.ts";
+import { JOB_METRICS } from "./job-metrics.ts";
 import { MACHINE_METRICS } from "./machine-metrics.ts";
 import { registerProcessMetrics } from "./process-metrics.ts";
 import { SERVICE_METRICS } from "./service-metrics.ts";
@@ -38,6 +39,7 @@ async function renderTables(): Promise<string> {
     `${heading}\nMade from the code: \`UPDATE_PAGES=1 vitest run --project unit apps/server/src/serve/metrics\` writes this part anew.\n`,
     tableOf("iSCSI", ISCSI_METRICS),
     tableOf("Disks and images", DISK_METRICS),
+    tableOf("Jobs", JOB_METRICS),
     tableOf("Server and services", SERVICE_METRICS),
     tableOf("Each machine, with `?machines=1`", MACHINE_METRICS),
     tableOf("The process (of the library `prom-client`)", await processRows()),
