@@ -5,7 +5,7 @@ import path from "node:path";
 import { seededRandom } from "@ingot/testkit/link";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
-import { Deployment, type DeploymentOptions } from "../src/deployment.ts";
+import { Deployment, type DeploymentOptions, type DeploymentProgress } from "../src/deployment.ts";
 import { imageAfter, smallImage } from "./small-image.ts";
 
 let directory: string;
@@ -121,6 +121,27 @@ test("a verification finds a flipped byte and a zero that is none, and the repai
   await fillAndFinish(deployment);
   expect(await deployment.verify()).toMatchObject({ damaged: [], notZero: [] });
   expect(content().equals(image.content)).toBe(true);
+});
+
+test("a verification that is stopped keeps nothing, and the next one finds everything", async () => {
+  await using filled = await open();
+  await fillAndFinish(filled);
+  await filled.close();
+  flip(filled.plan.chunk(3).offsets[0] ?? 0);
+  flip(filled.plan.chunk(90).offsets[0] ?? 0);
+  const abort = new AbortController();
+  const seen: DeploymentProgress[] = [];
+  const onProgress = (progress: DeploymentProgress): void => {
+    seen.push(progress);
+    abort.abort(new Error("stopped"));
+  };
+  await using stopped = await open({ readOnly: true, onProgress });
+  await expect(stopped.verify({ signal: abort.signal })).rejects.toThrow("stopped");
+  await stopped.close();
+  expect(seen.length).toBeGreaterThan(0);
+  expect(seen.every(({ step, doneBytes, totalBytes }) => step === "verifying" && doneBytes < totalBytes)).toBe(true);
+  await using again = await open({ readOnly: true });
+  expect((await again.verify()).damaged).toEqual([3, 90]);
 });
 
 test("a read-only deployment changes nothing and knows everything after a verification", async () => {

@@ -110,7 +110,13 @@ export async function judge(
     current,
     merged([...without(sectors, partitions), ...table.flatMap((range) => within(outside, range))]),
   );
-  damaged.push(...inTable.damaged);
+  const [firstInTable] = inTable.damaged;
+  if (current.ranges.length > 0 || sectors.length === 0) {
+    damaged.push(...inTable.damaged);
+  } else if (firstInTable !== undefined) {
+    const reason = "both of its copies are damaged, so that nobody knows whether the last partition was grown";
+    doubts.push({ area: firstInTable.area, bytes: bytesOf(inTable.damaged), offset: firstInTable.offset, reason });
+  }
   changed.push(...inTable.changed);
   for (const range of await refined(expected, disk, report.places, without(outside, table)))
     damaged.push({ ...range, area: "the space outside of partitions" });
