@@ -16,5 +16,5 @@ export async function restartOwnSystem(programs: Programs, reason: string): Prom
     return "restarting";
   }
   await runOrThrow(programs, "shutdown", ["-r", `+${WARNING_MINUTES}`, `Ingot restarts this machine: ${reason}`]);
-  return `restarting in ${WARNING_MINUTES} minute; ${[...users].join(", ")} were told`;
+  return `restarting in ${WARNING_MINUTES} minute, as ${[...users].join(", ")} can read`;
 }
