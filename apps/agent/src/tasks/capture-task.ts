@@ -48,13 +48,13 @@ export async function runCapture(context: TaskContext, task: CaptureTask): Promi
   return `${disk.name} is a version of ${task.name}: ${sentBytes} bytes of ${image.sizeBytes} were sent`;
 }
 
-/** `partition 1 ext, partition 2 as it is (holds a journal to be replayed)` */
+/** `partition 1 ext, partition 2 as it is (ext: was not unmounted cleanly)` */
 function describeUse(used: UsedBlocks): string {
   return used.partitions
     .map(({ number, content, reason }) => {
       const name = number === undefined ? "the disk" : `partition ${number}`;
-      if (content !== "raw") return `${name} ${content}`;
-      return reason === undefined ? `${name} as it is` : `${name} as it is (${reason})`;
+      const how = content === "raw" ? "as it is" : content;
+      return reason === undefined ? `${name} ${how}` : `${name} ${how} (${reason})`;
     })
     .join(", ");
 }

@@ -36,3 +36,6 @@ export const MAX_XFS_LEVELS = 8;
 
 /** Blocks of 512 bytes of the longest record of an XFS log, its headers included: 256 KiB and eight headers. */
 export const MAX_XFS_RECORD_BLOCKS = 520;
+
+/** Bytes of the metadata of an LVM volume group: some 10,000 logical volumes. */
+export const MAX_LVM_METADATA_BYTES: number = 8 * 1024 * 1024;

@@ -66,7 +66,8 @@ function kindOfType(type: string): FindingKind | undefined {
   return type === STORAGE_SPACES ? "storageSpaces" : undefined;
 }
 
-async function kindsOf(reader: ByteReader): Promise<FindingKind[]> {
+/** What encrypts a partition or joins it with others. */
+export async function kindsOf(reader: ByteReader): Promise<FindingKind[]> {
   const head = await readBytes(reader, 0, Math.min(256 * 1024, reader.sizeBytes));
   const kinds: FindingKind[] = [];
   if (hasText(head, 3, "-FVE-FS-")) kinds.push("bitlocker");

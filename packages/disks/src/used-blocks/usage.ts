@@ -12,12 +12,12 @@ export interface UsedRange {
 }
 
 /** What a partition holds; `raw` when all of it has to be taken as it is. */
-export type Content = "ext" | "ntfs" | "fat" | "exfat" | "xfs" | "swap" | "raw";
+export type Content = "ext" | "ntfs" | "fat" | "exfat" | "xfs" | "swap" | "lvm" | "raw";
 
 /** What a partition holds and which parts of it somebody needs. */
 export interface Usage {
   readonly content: Content;
-  /** Only with `raw`, and only when it could have been more: why it is not (a journal to be replayed, damage, encryption). */
+  /** Why all of it, or with `lvm` some of its volumes, is taken as it is although it was recognised (a journal to be replayed, damage, encryption). */
   readonly reason?: string;
   /** Sorted, without gaps, covering the partition; no two of a kind in a row. */
   readonly ranges: readonly UsedRange[];

@@ -4,8 +4,9 @@ import { type ByteReader, partOf, readBytes } from "./byte-reader.ts";
 import { exfatUsage } from "./exfat-usage.ts";
 import { extUsage } from "./ext-usage.ts";
 import { fatUsage } from "./fat-usage.ts";
+import { lvmUsage } from "./lvm-usage.ts";
 import { ntfsUsage } from "./ntfs-usage.ts";
-import { type Finding, recognise } from "./recognise.ts";
+import { type Finding, type FindingKind, kindsOf, recognise } from "./recognise.ts";
 import { swapUsage } from "./swap-usage.ts";
 import { rawUsage, type Usage, UsageBuilder, type UsedRange } from "./usage.ts";
 import { xfsUsage } from "./xfs-usage.ts";
@@ -20,7 +21,7 @@ export interface PartitionUsage {
   readonly offset: number;
   readonly sizeBytes: number;
   readonly content: Usage["content"];
-  /** Why it is taken as it is although it was recognised; for people. */
+  /** Why it, or some of its logical volumes, is taken as it is although it was recognised; for people. */
   readonly reason: string | undefined;
   /** Bytes that are captured. */
   readonly dataBytes: number;
@@ -36,7 +37,7 @@ export interface UsedBlocks {
   readonly dataBytes: number;
 }
 
-/** Reads a disk's partition table and the maps of its file systems (ext2/3/4, XFS, NTFS, FAT, exFAT, Linux swap). Reads nothing else. */
+/** Reads a disk's partition table and the maps of its file systems (ext2/3/4, XFS, NTFS, FAT, exFAT, Linux swap, also in LVM). Reads nothing else. */
 export async function findUsedBlocks(disk: ByteReader): Promise<UsedBlocks> {
   const head = await readBytes(disk, 0, Math.min(TABLE_BYTES, disk.sizeBytes));
   const findings = await recognise(disk);
@@ -46,8 +47,8 @@ export async function findUsedBlocks(disk: ByteReader): Promise<UsedBlocks> {
   let end = 0;
   for (const { number, offset, length } of places) {
     const reader = partOf(disk, offset, length);
-    const finding = findings.find(({ partition }) => partition === number);
-    const usage = finding === undefined ? await usageOf(reader) : rawUsage(length, `holds ${finding.kind}`);
+    const kinds = findings.filter(({ partition }) => partition === number).map(({ kind }) => kind);
+    const usage = await usageOf(reader, kinds);
     builder.add("data", offset - end);
     for (const range of usage.ranges) builder.add(range.kind, range.length);
     end = offset + length;
@@ -83,8 +84,14 @@ function placesOf(
   });
 }
 
-async function usageOf(reader: ByteReader): Promise<Usage> {
+/** What is in use of a partition of which the kinds are known that encrypt it or join it with others. */
+async function usageOf(reader: ByteReader, kinds: readonly FindingKind[]): Promise<Usage> {
+  const foreign = kinds.find((kind) => kind !== "lvm");
+  if (foreign !== undefined) return rawUsage(reader.sizeBytes, `holds ${foreign}`);
   try {
+    if (kinds.includes("lvm")) {
+      return (await lvmUsage(reader, usageOfLogicalVolume)) ?? rawUsage(reader.sizeBytes, "holds lvm");
+    }
     for (const usageOfKind of [extUsage, xfsUsage, ntfsUsage, swapUsage, exfatUsage, fatUsage]) {
       const usage = await usageOfKind(reader);
       if (usage !== undefined) return usage;
@@ -95,6 +102,12 @@ async function usageOf(reader: ByteReader): Promise<Usage> {
     if (error instanceof RangeError) return rawUsage(reader.sizeBytes, "its file system is damaged");
     throw error;
   }
+}
+
+/** One that holds a physical volume itself is not looked into. */
+async function usageOfLogicalVolume(reader: ByteReader): Promise<Usage> {
+  const [kind] = await kindsOf(reader);
+  return kind === undefined ? usageOf(reader, []) : rawUsage(reader.sizeBytes, `holds ${kind}`);
 }
 
 function dataBytesOf(ranges: readonly UsedRange[]): number {
