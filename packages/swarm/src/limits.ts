@@ -23,11 +23,11 @@ export const TRANSFER_SLOTS = 6;
 /** Uploads of a seed beyond its slots: all wait for what only it can give, and a neighbour that died unnoticed holds a slot for a while. */
 export const SEED_EXTRA_SLOTS = 1;
 
-/** Uploads of a gateway to other sites at a time, and downloads: one moves while the next is arranged. One only for an image of few pieces. */
+/** Uploads of a gateway to other sites at a time, and downloads: one moves while the next is arranged. */
 export const LINE_SLOTS = 2;
 
-/** An image of fewer pieces has few: each counts, and must not be slow. */
-export const MANY_PIECES = 500;
+/** Uploads of a seed to other sites at a time: it has its site's line to itself. */
+export const SEED_LINE_SLOTS: number = GATEWAYS_PER_SITE * LINE_SLOTS;
 
 /** A neighbour that is being served is served on until another one lacks this many pieces more. */
 export const NEEDIER_BY_PIECES = 10;

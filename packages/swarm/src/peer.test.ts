@@ -161,11 +161,11 @@ test("a peer without upload slots offers nothing, whatever it holds and wherever
   expect(said()).toEqual([]);
 });
 
-test("over a slow line one piece goes at a time, and takes no slot from the neighbours nearby", () => {
+test("over a slow line two pieces go at a time, and take no slot from the neighbours nearby", () => {
   const { peer, said } = watched(pieces(0, 1), 1);
-  for (const id of [7, 8]) peer.addNeighbour({ id, held: pieces(), share: pieces(0, 1, 2, 3) });
+  for (const id of [6, 7, 8]) peer.addNeighbour({ id, held: pieces(), share: pieces(0, 1, 2, 3) });
   for (const id of [9, 10]) peer.addNeighbour({ id, held: pieces(2, 3) });
-  expect(said()).toEqual(["grant 7", "grant 9"]);
+  expect(said()).toEqual(["grant 6", "grant 7", "grant 9"]);
   peer.declined(7, false);
   expect(said()).toEqual(["grant 8"]);
   peer.addNeighbour({ id: 11, held: pieces(2, 3), share: pieces(2, 3) });
@@ -173,6 +173,24 @@ test("over a slow line one piece goes at a time, and takes no slot from the neig
   peer.granted(11, undefined);
   peer.granted(11, undefined);
   expect(said()).toEqual(["request 9 2", "request 11 3", "decline 11"]);
+});
+
+test("a seed gives each piece once over its site's line, whatever it has given nearby, and to many at a time", () => {
+  const { peer, said } = watched(pieces(0, 1, 2, 3), 1);
+  peer.addNeighbour({ id: 5, held: pieces() });
+  peer.requested(5, 0);
+  for (const id of [6, 7, 8, 9]) peer.addNeighbour({ id, held: pieces(), share: pieces() });
+  const [, ...far] = said().map((line) => line.split(" ").at(-1));
+  expect(new Set(far)).toEqual(new Set(["0", "1", "2", "3"]));
+});
+
+test("what only a seed has is taken from it over a slow line, although a fellow gateway would fetch it", () => {
+  const { peer, said } = watched(pieces());
+  peer.addNeighbour({ id: 7, held: pieces(0, 1, 2, 3), share: pieces(0) });
+  peer.addNeighbour({ id: 8, held: pieces(2), share: pieces(0) });
+  peer.granted(7, 3);
+  peer.granted(7, 2);
+  expect(said()).toEqual(["request 7 3", "request 7 0"]);
 });
 
 test("what multicast will bring is not picked, until it is no longer expected", () => {

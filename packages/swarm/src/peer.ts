@@ -1,5 +1,5 @@
 import { Downloads } from "./downloads.ts";
-import { LINE_SLOTS, MANY_PIECES, NEEDIER_BY_PIECES, SEED_EXTRA_SLOTS } from "./limits.ts";
+import { LINE_SLOTS, NEEDIER_BY_PIECES, SEED_EXTRA_SLOTS, SEED_LINE_SLOTS } from "./limits.ts";
 import type { PieceSet } from "./piece-set.ts";
 import { Rarity } from "./rarity.ts";
 import { SuperSeeding } from "./super-seeding.ts";
@@ -48,6 +48,8 @@ export interface NeighbourFacts {
 interface Lane {
   readonly uploadSlots: number;
   readonly downloadSlots: number;
+  /** What has been given away there, of a peer that had everything from the start. */
+  readonly superSeeding: SuperSeeding | undefined;
   uploads: number;
 }
 
@@ -79,7 +81,6 @@ export class Peer {
   #neighbourIds: readonly number[] | undefined;
   readonly #rarity: Rarity;
   readonly #downloads: Downloads;
-  readonly #superSeeding: SuperSeeding | undefined;
   /** What somebody brings unasked: multicast. */
   #expected: PieceSet | undefined;
   readonly #near: Lane;
@@ -90,12 +91,12 @@ export class Peer {
     const { pieceCount, isFull } = options.held;
     const sends = options.uploadSlots > 0;
     const uploadSlots = options.uploadSlots + (isFull && sends ? SEED_EXTRA_SLOTS : 0);
-    const lineSlots = pieceCount < MANY_PIECES ? 1 : LINE_SLOTS;
-    this.#far = { uploadSlots: sends ? lineSlots : 0, downloadSlots: lineSlots, uploads: 0 };
-    this.#near = { uploadSlots, downloadSlots: options.downloadSlots, uploads: 0 };
+    const lineSlots = isFull ? SEED_LINE_SLOTS : LINE_SLOTS;
+    const seeding = (): SuperSeeding | undefined => (isFull ? new SuperSeeding(pieceCount, options.random) : undefined);
+    this.#far = { uploadSlots: sends ? lineSlots : 0, downloadSlots: LINE_SLOTS, superSeeding: seeding(), uploads: 0 };
+    this.#near = { uploadSlots, downloadSlots: options.downloadSlots, superSeeding: seeding(), uploads: 0 };
     this.#rarity = new Rarity(pieceCount, options.random);
     this.#downloads = new Downloads(pieceCount);
-    this.#superSeeding = isFull ? new SuperSeeding(pieceCount, options.random) : undefined;
   }
 
   /** The pieces that are here and verified. */
@@ -127,7 +128,7 @@ export class Peer {
     this.#neighbours.delete(id);
     this.#neighbourIds = undefined;
     this.#rarity.addAll(neighbour.held, -1);
-    this.#superSeeding?.lost(id, (piece) => this.#rarity.copiesOf(piece) > 0);
+    neighbour.lane.superSeeding?.lost(id, (piece) => this.#rarity.copiesOf(piece) > 0);
     if (this.#downloads.removeNeighbour(id)) this.#options.actions.welcome();
     this.#endUpload(neighbour);
     this.#offerFreeSlots(neighbour.lane);
@@ -171,8 +172,8 @@ export class Peer {
 
   /** A neighbour asks for a piece after an offer. */
   requested(id: number, piece: number): void {
-    this.#superSeeding?.took(id, piece);
     const neighbour = this.#neighbours.get(id);
+    neighbour?.lane.superSeeding?.took(id, piece);
     if (neighbour?.isQuiet !== true) return;
     neighbour.isQuiet = false;
     neighbour.lane.uploads++;
@@ -189,7 +190,7 @@ export class Peer {
     neighbour.isQuiet = true;
     neighbour.lane.uploads--;
     const isElsewhere = (piece: number): boolean => this.#rarity.copiesOf(piece) > (neighbour.held.has(piece) ? 1 : 0);
-    this.#superSeeding?.lost(id, isElsewhere);
+    neighbour.lane.superSeeding?.lost(id, isElsewhere);
     this.#offerFreeSlots(neighbour.lane);
   }
 
@@ -199,7 +200,7 @@ export class Peer {
     if (neighbour === undefined) return;
     neighbour.isBusy = true;
     neighbour.isProvided = untilWelcome;
-    this.#superSeeding?.withdraw(id);
+    neighbour.lane.superSeeding?.withdraw(id);
     const { lane } = neighbour;
     const wasFull = lane.uploads >= lane.uploadSlots;
     this.#endUpload(neighbour);
@@ -265,7 +266,9 @@ export class Peer {
     const expected = this.#expected;
     const isWanted = (piece: number): boolean =>
       offered.has(piece) && !held.has(piece) && !fetching.has(piece) && expected?.has(piece) !== true;
-    if (suggestion !== undefined && share === undefined && isWanted(suggestion)) return suggestion;
+    // What nobody else is known to have, no fellow gateway can be fetching from elsewhere.
+    const isOurs = (piece: number): boolean => share?.has(piece) !== false || this.#rarity.copiesOf(piece) === 1;
+    if (suggestion !== undefined && isOurs(suggestion) && isWanted(suggestion)) return suggestion;
     const piece = this.#rarity.pick({ offered, held, fetching, expected, share });
     if (piece !== undefined) return piece;
     if (share !== undefined) return this.#pickBeyondShare(neighbour, share);
@@ -323,7 +326,7 @@ export class Peer {
   #offer(neighbour: Neighbour): void {
     neighbour.isServed = true;
     neighbour.lane.uploads++;
-    this.#options.actions.grant(neighbour.id, this.#superSeeding?.offer(neighbour.id, neighbour.held));
+    this.#options.actions.grant(neighbour.id, neighbour.lane.superSeeding?.offer(neighbour.id, neighbour.held));
   }
 
   /** The neighbour of a lane that lacks most of what is here, of those that can use an offer; any of several. */

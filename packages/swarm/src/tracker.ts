@@ -25,6 +25,9 @@ interface Entry extends Member {
   gateway: number | undefined;
 }
 
+/** Of a site's gateways. */
+const PLACES: readonly number[] = Array.from({ length: GATEWAYS_PER_SITE }, (_unused, place) => place);
+
 /** Random candidates that are looked at for each link. */
 const TRIES = 8;
 
@@ -37,9 +40,11 @@ const TRIES = 8;
 export class Tracker {
   readonly #random: () => number;
   readonly #members = new Map<number, Entry>();
-  /** Ids by site, and by site and switch. */
+  /** Ids by site, by site and switch, and of each site's seeds and gateways. */
   readonly #bySite = new Map<string, number[]>();
   readonly #bySwitch = new Map<string, number[]>();
+  readonly #seeds = new Map<string, number[]>();
+  readonly #gateways = new Map<string, number[]>();
   #slow: ReadonlySet<number> = new Set();
 
   constructor(random: () => number) {
@@ -72,6 +77,7 @@ export class Tracker {
     this.#members.set(member.id, entry);
     listOf(this.#bySite, entry.site).push(entry.id);
     listOf(this.#bySwitch, switchKey(entry)).push(entry.id);
+    if (entry.isSeed) listOf(this.#seeds, entry.site).push(entry.id);
     return [...this.#linkWithin(entry, NEIGHBOURS), ...this.#appointGateway(entry.site)];
   }
 
@@ -82,6 +88,8 @@ export class Tracker {
     this.#members.delete(id);
     remove(listOf(this.#bySite, entry.site), id);
     remove(listOf(this.#bySwitch, switchKey(entry)), id);
+    remove(listOf(this.#seeds, entry.site), id);
+    remove(listOf(this.#gateways, entry.site), id);
     const links: Introduction[] = [];
     for (const other of entry.neighbours) {
       const neighbour = this.#members.get(other);
@@ -128,21 +136,33 @@ export class Tracker {
     return links;
   }
 
-  /** Fills the places of a site's gateways as far as there are peers, seeds first, and gives new ones their links. */
+  /** Fills the places of a site's gateways as far as there are peers, where a seed is one with seeds alone, and gives new ones their links. */
   #appointGateway(site: string): Introduction[] {
-    const members = listOf(this.#bySite, site).flatMap((id) => this.#members.get(id) ?? []);
-    const places = new Set(members.map(({ gateway }) => gateway));
+    const gateways = this.#entries(this.#gateways, site);
     const links: Introduction[] = [];
-    for (let place = 0; place < GATEWAYS_PER_SITE; place++) {
-      if (places.has(place)) continue;
-      const free = members.filter(({ gateway }) => gateway === undefined);
-      const quick = free.filter(({ id }) => !this.#slow.has(id));
-      const chosen = quick.find(({ isSeed }) => isSeed) ?? quick[0] ?? free[0];
+    while (gateways.length < GATEWAYS_PER_SITE) {
+      const chosen = this.#nextGateway(site, gateways);
       if (chosen === undefined) break;
-      chosen.gateway = place;
+      chosen.gateway = PLACES.find((place) => gateways.every(({ gateway }) => gateway !== place));
+      gateways.push(chosen);
+      listOf(this.#gateways, site).push(chosen.id);
       links.push(...this.#linkRemote(chosen));
     }
     return links;
+  }
+
+  #nextGateway(site: string, gateways: readonly Entry[]): Entry | undefined {
+    const isQuick = ({ id }: Entry): boolean => !this.#slow.has(id);
+    const seed = this.#entries(this.#seeds, site).find((one) => one.gateway === undefined && isQuick(one));
+    if (seed !== undefined) return seed;
+    // Seeds alone know what has left their site already: others would send it over the line again.
+    if (gateways.some((one) => one.isSeed && isQuick(one))) return undefined;
+    const free = this.#entries(this.#bySite, site).filter(({ gateway }) => gateway === undefined);
+    return free.find(isQuick) ?? free[0];
+  }
+
+  #entries(lists: Map<string, number[]>, site: string): Entry[] {
+    return listOf(lists, site).flatMap((id) => this.#members.get(id) ?? []);
   }
 
   /** Links a gateway to gateways of other sites, those of sites with a seed first. */
@@ -182,6 +202,7 @@ function listOf(lists: Map<string, number[]>, key: string): number[] {
 /** Order does not matter, and a swarm of thousands leaves at once. */
 function remove(list: number[], id: number): void {
   const at = list.indexOf(id);
+  if (at < 0) return;
   const last = list.pop();
-  if (at >= 0 && at < list.length && last !== undefined) list[at] = last;
+  if (at < list.length && last !== undefined) list[at] = last;
 }

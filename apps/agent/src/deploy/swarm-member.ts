@@ -48,8 +48,8 @@ export interface SwarmContent {
 /** Something that people may want to know of a member. */
 export type MemberEvent = SwarmNodeEvent | { readonly kind: "no-multicast"; readonly why: string };
 
-/** Uploads at a time when nothing is said about it: those of a node, and some that overlap. */
-const DEFAULT_UPLOADS = 8;
+/** Uploads at a time when nothing is said about it: those of a node, of a seed over its site's line, and some that overlap. */
+const DEFAULT_UPLOADS = 16;
 
 /** Starts the engine: it may start before anything is known of the image, while the server is asked. */
 export async function startEngine(identity: Identity, settings: SwarmSettings): Promise<TransferEngine> {

@@ -148,8 +148,10 @@ export class Simulation {
       if (machine.isSeed !== true) this.#awaited++;
       if (machine.diesAt !== undefined) this.#events.setDeadline(FIRST_MACHINE_ID + id, machine.diesAt);
     }
-    // All have power at the same moment, but nobody is first by number.
-    const order = machines.map((_, id) => ({ id, at: this.#options.random() })).toSorted((a, b) => a.at - b.at);
+    // Seeds wait for the others, who all have power at the same moment; but nobody is first by number.
+    const order = machines
+      .map(({ isSeed = false }, id) => ({ id, at: isSeed ? -1 : this.#options.random() }))
+      .toSorted((a, b) => a.at - b.at);
     const links = order.flatMap(({ id }) => {
       const { site, switchName, isSeed = false } = machines[id] as SimulatedMachine;
       return this.#tracker.join({ id, site, isSeed, ...(switchName === undefined ? {} : { switchName }) });
