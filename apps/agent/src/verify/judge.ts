@@ -30,13 +30,13 @@ export interface Damage extends DiskRange {
 }
 
 /** What a system has written itself, as far as can be told. */
-export interface Change {
+interface Change {
   readonly area: Area;
   readonly bytes: number;
 }
 
 /** What cannot be told: neither repaired nor passed. */
-export interface Doubt extends Change {
+interface Doubt extends Change {
   readonly reason: string;
   /** First byte of it. */
   readonly offset: number;
