@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import type { BootStageEntry, BootTimeline, LiveMessage, Task, TaskState } from "@ingot/api";
+import type { BootStageEntry, BootTimeline, LiveMessage, Task, TaskProgress, TaskState } from "@ingot/api";
 import { formatBytes } from "../cli/output.ts";
 
 const BAR_COLUMNS = 20;
@@ -80,10 +80,9 @@ export class Narrator {
     if (told?.state === state && !isStep) return;
     this.#tasksTold.set(task.id, { state, columns });
     if (this.#json) return this.#line({ machine: task.machineName, task: task.id, state, progress, note: task.note });
-    const bar = `${"#".repeat(columns)}${".".repeat(BAR_COLUMNS - columns)}`;
-    const numbers = `${formatBytes(progress.doneBytes)} of ${formatBytes(progress.totalBytes)}, ${formatBytes(progress.bytesPerSecond)}/s`;
+    // Before anything is known of the content: what the machine or the server says.
     const detail =
-      state === "filling" ? `[${bar}] ${Math.floor(share * 100)} %  ${numbers}` : (task.note ?? task.reason);
+      state === "filling" && progress.totalBytes > 0 ? describeFilling(progress, share) : (task.note ?? task.reason);
     process.stdout.write(
       `${this.#clock()}  ${task.machineName.padEnd(10)} ${styleText("cyan", state.padEnd(9))}  ${detail}\n`,
     );
@@ -96,4 +95,12 @@ export class Narrator {
   #line(value: object): void {
     process.stdout.write(`${JSON.stringify(value)}\n`);
   }
+}
+
+/** `[##########..........] 50 %  136 MiB of 271 MiB, 4.2 MiB/s` */
+function describeFilling({ doneBytes, totalBytes, bytesPerSecond }: TaskProgress, share: number): string {
+  const columns = Math.floor(share * BAR_COLUMNS);
+  const bar = `${"#".repeat(columns)}${".".repeat(BAR_COLUMNS - columns)}`;
+  const numbers = `${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}, ${formatBytes(bytesPerSecond)}/s`;
+  return `[${bar}] ${Math.floor(share * 100)} %  ${numbers}`;
 }
