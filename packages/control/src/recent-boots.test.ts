@@ -27,6 +27,17 @@ test("a computer that starts again, or one that booted with no card of its own, 
   expect(boots.rivalOf("m1", ["b"], 3000)).toBeUndefined();
 });
 
+test("a computer that asked before this one may be about to come, for two minutes", () => {
+  const boots = new RecentBoots();
+  boots.note("m1", "a", 0);
+  expect(boots.hasForerunner("m1", ["a"], 1000)).toBe(false);
+  boots.note("m1", "b", 60_000);
+  expect(boots.hasForerunner("m1", ["b"], 61_000)).toBe(true);
+  expect(boots.hasForerunner("m1", ["a", "b"], 61_000)).toBe(false);
+  expect(boots.hasForerunner("m1", ["c"], 61_000)).toBe(false);
+  expect(boots.hasForerunner("m1", ["b"], 2 * MINUTE_MS)).toBe(false);
+});
+
 test("of many cards the last ones are remembered", () => {
   const boots = new RecentBoots();
   for (let card = 0; card < 20; card++) boots.note("m1", `${card}`, card);

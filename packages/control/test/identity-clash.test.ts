@@ -92,8 +92,30 @@ test("one that starts again when the other one is off is let in", async () => {
   await one.boot();
   await two.boot();
   expect((await one.enrol()).state).toBe("refused");
-  harness.clock.advance(40_000);
+  harness.clock.advance(2 * 60_000);
   const reset = new Computer(1, 4);
   await reset.boot();
   expect((await reset.enrol()).state).toBe("enrolled");
+});
+
+test("where the second one is quicker it waits for the first, and neither begins", async () => {
+  const [one, two] = [new Computer(1), new Computer(2)];
+  await one.boot();
+  await two.boot();
+  const job = await start({ kind: "wipe", to: [machine] });
+  harness.clock.advance(30_000);
+  expect(await two.enrol()).toMatchObject({ state: "waiting", reason: "identity-check", retryAfterSeconds: 5 });
+  harness.clock.advance(5000);
+  expect(await one.enrol()).toMatchObject({ state: "refused", reason: "identity-clash" });
+  expect(await stateOf(job)).toBe("failed");
+  expect(await two.enrol()).toMatchObject({ state: "refused", reason: "identity-clash" });
+});
+
+test("a computer that was started with another card before is let in after two minutes", async () => {
+  const [before, now] = [new Computer(1), new Computer(2)];
+  await before.boot();
+  await now.boot();
+  expect(await now.enrol()).toMatchObject({ state: "waiting", reason: "identity-check" });
+  harness.clock.advance(2 * 60_000);
+  expect((await now.enrol()).state).toBe("enrolled");
 });

@@ -16,6 +16,8 @@ export interface EnrolFacts {
   readonly isVouchedFor: boolean;
   /** Another computer booted as the same machine after this one did, or is in quarantine for being it. */
   readonly hasRival: boolean;
+  /** Another computer booted as the same machine just before this one did, and may be about to come. */
+  readonly hasForerunner: boolean;
   /** Another agent that is enrolled for the machine that this one says to be. */
   readonly holder:
     | {
@@ -42,7 +44,7 @@ export type EnrolDecision =
  * computers say that they are one machine; whoever was there before stays.
  */
 export function decideEnrolment(facts: EnrolFacts): EnrolDecision {
-  const { nowMs, mode, agent, token, isVouchedFor, hasRival, holder } = facts;
+  const { nowMs, mode, agent, token, isVouchedFor, hasRival, hasForerunner, holder } = facts;
   if (agent?.state === "revoked") return { kind: "refuse", reason: "revoked" };
   if (agent?.state === "enrolled") return { kind: "enrol", replaces: false };
   if (agent?.state === "quarantined") return { kind: "quarantine", both: false };
@@ -53,11 +55,13 @@ export function decideEnrolment(facts: EnrolFacts): EnrolDecision {
     if (mode === "approve" && token !== "accepted") return { kind: "wait", reason: "approval" };
   }
   // Seen before either has begun to write: the other one finds this one in quarantine.
-  if (hasRival) return { kind: "quarantine", both: false };
-  if (holder === undefined) return { kind: "enrol", replaces: false };
-  if (holder.hasRestarted) return { kind: "enrol", replaces: true };
   const sinceMs = agent?.sinceMs ?? nowMs;
-  if (holder.heardMs > sinceMs) return { kind: "quarantine", both: sinceMs - holder.sinceMs < NEWCOMER_MS };
+  const both = holder !== undefined && sinceMs - holder.sinceMs < NEWCOMER_MS;
+  if (hasRival) return { kind: "quarantine", both };
+  if (holder === undefined)
+    return hasForerunner ? { kind: "wait", reason: "identity-check" } : { kind: "enrol", replaces: false };
+  if (holder.hasRestarted) return { kind: "enrol", replaces: true };
+  if (holder.heardMs > sinceMs) return { kind: "quarantine", both };
   if (nowMs - holder.heardMs < AGENT_LOST_SECONDS * 1000) return { kind: "wait", reason: "identity-check" };
   return { kind: "enrol", replaces: true };
 }

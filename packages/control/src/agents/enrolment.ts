@@ -16,6 +16,7 @@ import { MAX_AGENTS, MAX_WAITING_AGENTS } from "../limits.ts";
 import type { MachineIndex } from "../machine-index.ts";
 import { readMachines } from "../machine-store.ts";
 import { KeyedMutex } from "../mutex.ts";
+import { cardsOf } from "../recent-boots.ts";
 import type { ServerSettings } from "../server-settings.ts";
 import type { Database } from "../tables.ts";
 import type { AgentConnection, AgentEntry, AgentRoster } from "./agent-roster.ts";
@@ -88,6 +89,8 @@ export class Enrolment {
         token,
         isVouchedFor,
         hasRival: rival !== undefined,
+        hasForerunner:
+          machine !== undefined && this.#deps.index.boots.hasForerunner(machine, cardsOf(request.inventory), nowMs),
         holder: holder && {
           heardMs: holder.heardMs,
           sinceMs: holder.sinceMs,
@@ -199,11 +202,9 @@ export class Enrolment {
   }
 
   /** Another computer that is about to be the same machine, or would be if it were let in; how people may find it. */
-  #rivalOf(machine: string, fingerprint: string, { system, nics }: AgentInventory): string | undefined {
+  #rivalOf(machine: string, fingerprint: string, inventory: AgentInventory): string | undefined {
     const nowMs = this.#deps.clock.now();
-    // An installed system may have been started elsewhere, with other network cards.
-    const macs = system === "ram" ? nics.map((nic) => nic.mac) : [];
-    const mac = this.#deps.index.boots.rivalOf(machine, macs, nowMs);
+    const mac = this.#deps.index.boots.rivalOf(machine, cardsOf(inventory), nowMs);
     if (mac !== undefined) return `with the network card ${mac}`;
     const waiting = this.#deps.roster.entries.find(
       ({ record, heardMs }) =>
@@ -374,7 +375,7 @@ export class Enrolment {
 
 const messages: Readonly<Record<EnrolReason, string>> = {
   approval: "somebody has to let this machine in: ingot machine approve with the code on its screen",
-  "identity-check": "another agent says that it is this machine; whether it is still there shows within half a minute",
+  "identity-check": "another computer says that it is this machine; whether it is still there shows within two minutes",
   "identity-clash":
     "two computers say that they are this machine; somebody has to decide: ingot machine approve with the code on its screen",
   "token-missing": "this server asks for a one-time token: ingot agent-token create",
