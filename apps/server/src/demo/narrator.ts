@@ -80,9 +80,7 @@ export class Narrator {
     if (told?.state === state && !isStep) return;
     this.#tasksTold.set(task.id, { state, columns });
     if (this.#json) return this.#line({ machine: task.machineName, task: task.id, state, progress, note: task.note });
-    // Before anything is known of the content: what the machine or the server says.
-    const detail =
-      state === "filling" && progress.totalBytes > 0 ? describeFilling(progress, share) : (task.note ?? task.reason);
+    const detail = state === "filling" && progress.totalBytes > 0 ? describeFilling(progress, share) : task.reason;
     process.stdout.write(
       `${this.#clock()}  ${task.machineName.padEnd(10)} ${styleText("cyan", state.padEnd(9))}  ${detail}\n`,
     );
