@@ -80,7 +80,7 @@ export interface VerifyTask extends TaskBase {
   readonly kind: "verify";
   readonly image: TaskImage;
   readonly disk: DiskRule;
-  /** Write what is wrong again. Otherwise damage fails the task with `damaged`. */
+  /** Write what is damaged again, and nothing else. Otherwise damage fails the task with `damaged`; what cannot be told always does. */
   readonly repair: boolean;
 }
 

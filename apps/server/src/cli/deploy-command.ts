@@ -83,7 +83,7 @@ export function verifyCommand(): Command {
     .argument("<machines...>", "machines and groups")
     .description("read machines' disks again and compare them with what was deployed to them")
     .option("--image <reference>", "compare with this instead")
-    .option("--repair", "write again what is wrong");
+    .option("--repair", "write again what is damaged, and nothing else");
   return withJobOptions(command)
     .addHelpText("after", "\nExamples:\n  ingot verify room-3 --watch\n  ingot verify pc-17 --repair --image debian:7")
     .action(async (to: string[], options: JobOptions & { readonly image?: string; readonly repair?: true }) => {
