@@ -45,6 +45,8 @@ test("the status holds what its schema says", async () => {
     registration: "open",
     plan: "local",
     enrolment: "open",
+    alertBelowBytesPerSecond: 10_000_000,
+    alertFailedPercent: 5,
     mode: "reset",
   });
 });
@@ -57,6 +59,8 @@ test("settings survive, and an image that is not there is no setting", async () 
     registration: "closed",
     plan: "menu",
     enrolment: "open",
+    alertBelowBytesPerSecond: 10_000_000,
+    alertFailedPercent: 5,
     mode: "reset",
   });
   await other.control.close();
