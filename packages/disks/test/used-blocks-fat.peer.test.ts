@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 
@@ -145,7 +144,7 @@ describe.skipIf(!hasFat)("FAT", () => {
     ] as const) {
       const file = path.join(makeRoom(), "image");
       makeSparse(file, sizeBytes);
-      run("mkfs.fat", "-F", String(bits), "-s", bits === 32 ? "1" : "2", file);
+      run("mkfs.fat", "-F", String(bits), "-s", "1", file);
       const places = [
         { offset: 0, length: 90 },
         { offset: 512, length: 512 },
@@ -181,7 +180,7 @@ describe.skipIf(!hasExfat)("exFAT", () => {
       expect(freeBytesOf(used)).toBe(free * clusterBytes);
       const copy = path.join(path.dirname(file), "copy");
       await captureTo(file, copy);
-      expect(spawnSync("fsck.exfat", ["-n", copy]).status).toBe(0);
+      run("fsck.exfat", "-n", copy);
     },
   );
 

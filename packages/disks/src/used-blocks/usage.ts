@@ -12,7 +12,7 @@ export interface UsedRange {
 }
 
 /** What a partition holds; `raw` when all of it has to be taken as it is. */
-export type Content = "ext" | "ntfs" | "fat" | "exfat" | "xfs" | "swap" | "lvm" | "raw";
+type Content = "ext" | "ntfs" | "fat" | "exfat" | "xfs" | "swap" | "lvm" | "raw";
 
 /** What a partition holds and which parts of it somebody needs. */
 export interface Usage {
