@@ -79,6 +79,7 @@ async function receive(): Promise<void> {
     wanted: PieceSet.full(pieceMap.pieceCount),
     onPiece: async (piece, stream, chunks) => {
       for (const chunk of write(fd, piece, stream, chunks)) held.add(chunk);
+      return stream.buffer;
     },
     onLost: (pieces) => void lost.push(...pieces),
     onSilent: () => say({ event: "silent" }),

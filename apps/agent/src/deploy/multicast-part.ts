@@ -95,8 +95,9 @@ export class MulticastPart {
       pieceMap: this.#pieceMap,
       wanted,
       onPiece: async (piece, stream, chunks) => {
-        const { wireBytes } = await this.#image.write(piece, stream, chunks);
+        const { wireBytes, buffer } = await this.#image.write(piece, stream, chunks);
         this.#node.pieceWritten(piece, wireBytes);
+        return buffer;
       },
       onLost: (pieces) => this.#giveUp(pieces),
     });

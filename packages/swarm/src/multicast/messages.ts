@@ -41,7 +41,7 @@ export interface ReceiverStart {
 
 /** To a receiver's thread. */
 export type ToReceiver =
-  | { readonly kind: "release"; readonly bytes: number }
+  | { readonly kind: "release"; readonly bytes: number; readonly buffer: ArrayBuffer | undefined }
   | { readonly kind: "forget"; readonly pieces: readonly number[] };
 
 /** From a receiver's thread. */

@@ -20,13 +20,13 @@ export interface MulticastReceiverOptions {
   readonly maxBufferedBytes?: number | undefined;
   /**
    * A chunk stream, not verified: of the whole piece, or of these chunks of it, ascending, when the rest was lost. The buffer is the callee's; it counts as
-   * used until the promise settles. A rejection makes the piece a lost one.
+   * used until the promise settles, with the buffer where it may be used again. A rejection makes the piece a lost one.
    */
   readonly onPiece: (
     piece: number,
     stream: Uint8Array<ArrayBuffer>,
     chunks: readonly number[] | undefined,
-  ) => Promise<unknown>;
+  ) => Promise<ArrayBuffer | undefined>;
   /** These pieces do not come this way any more: peers have them. */
   readonly onLost: (pieces: readonly number[]) => void;
   /** Nothing was heard for 5 s; everything that had not come was told as lost before. Then the session is over. */
@@ -134,14 +134,14 @@ export class MulticastReceiver {
     const bytes = stream.length;
     const taken = this.#options
       .onPiece(piece, stream, chunks)
-      .then(
-        () => undefined,
+      .catch(() => {
         // What is not whole was told as lost anyway.
-        () => (chunks === undefined ? this.#options.onLost([piece]) : undefined),
-      )
-      .finally(() => {
+        if (chunks === undefined) this.#options.onLost([piece]);
+        return undefined;
+      })
+      .then((buffer) => {
         this.#taking.delete(taken);
-        if (chunks === undefined) this.#post({ kind: "release", bytes });
+        if (chunks === undefined) this.#post({ kind: "release", bytes, buffer }, buffer === undefined ? [] : [buffer]);
       });
     this.#taking.add(taken);
   }
@@ -152,8 +152,8 @@ export class MulticastReceiver {
     this.#settle.resolve({ reason, stats });
   }
 
-  #post(message: ToReceiver): void {
-    this.#worker.postMessage(message);
+  #post(message: ToReceiver, transfer: ArrayBuffer[] = []): void {
+    this.#worker.postMessage(message, transfer);
   }
 }
 

@@ -18,6 +18,9 @@ const STATS_INTERVAL_MS = 500;
 /** Switches forget members that nobody asks for where no router does (IGMP snooping without a querier): they are told again. */
 const REJOIN_MS = 60_000;
 
+/** Buffers of pieces that are kept for the next ones. */
+const MAX_FREE_BUFFERS = 8;
+
 /** Datagrams, or runs of them, in one system call. */
 const BATCH = 8;
 
@@ -59,6 +62,8 @@ class Receiver {
   readonly #memory = new PacketMemory(this.#batch.bytes);
   /** Where authentic packets come from. */
   #sender: Uint8Array | undefined;
+  /** Buffers that have come back; each takes any piece. */
+  readonly #free: ArrayBuffer[] = [];
   #tickMs = 0;
   #statsMs = 0;
   #rejoinMs: number = performance.now() + REJOIN_MS;
@@ -70,6 +75,7 @@ class Receiver {
     const pieceCount = start.maxStreamBytes.length;
     const wanted = new PieceSet(pieceCount);
     for (const piece of start.wanted) wanted.add(piece);
+    const longest = start.maxStreamBytes.reduce((most, bytes) => Math.max(most, bytes), 0);
     this.session = new ReceiverSession({
       plan: start.plan,
       pieceCount,
@@ -77,7 +83,7 @@ class Receiver {
       maxStreamBytes: (piece) => start.maxStreamBytes[piece] ?? 0,
       maxBufferedBytes: start.maxBufferedBytes,
       // Memory that was used before and is not zeroed: new pages cost as much as everything else here.
-      allocate: (bytes) => Buffer.allocUnsafeSlow(bytes),
+      allocate: (bytes) => new Uint8Array(this.#free.pop() ?? Buffer.allocUnsafeSlow(longest).buffer, 0, bytes),
       random: Math.random,
       nowMs: performance.now(),
       events: {
@@ -113,8 +119,13 @@ class Receiver {
   }
 
   take(message: ToReceiver): void {
-    if (message.kind === "release") this.session.release(message.bytes);
+    if (message.kind === "release") this.#release(message);
     else for (const piece of message.pieces) this.session.forget(piece);
+  }
+
+  #release({ bytes, buffer }: Extract<ToReceiver, { kind: "release" }>): void {
+    this.session.release(bytes);
+    if (buffer !== undefined && this.#free.length < MAX_FREE_BUFFERS) this.#free.push(buffer);
   }
 
   #receive(slot: number, nowMs: number): void {

@@ -50,7 +50,7 @@ async function startSender(plan = newPlan()): Promise<MulticastSender> {
   return sender;
 }
 
-async function startReceiver(plan = newPlan(), onPiece = () => Promise.resolve()) {
+async function startReceiver(plan = newPlan(), onPiece = () => Promise.resolve<ArrayBuffer | undefined>(undefined)) {
   const got = new Map<number, Uint8Array>();
   const lost: number[] = [];
   let silent = false;

@@ -3,15 +3,21 @@ import { SwarmError } from "../errors.ts";
 import { ChunkBits, ChunkTable } from "./chunk-table.ts";
 import { FETCH_STALL_MS } from "./limits.ts";
 import type { ThreadCommand, ThreadImage } from "./messages.ts";
-import type { ChunkLocation, FetchReport, FetchRequest, OpenImage, OpenImageOptions } from "./transfer.ts";
+import type { ChunkLocation, FetchReport, FetchRequest, OpenImage, OpenImageOptions, WriteReport } from "./transfer.ts";
 
 /** A command that ends with a report. */
 export type JobCommand = Extract<ThreadCommand, { kind: "fetch" | "write" }>;
 
+/** What came of it. */
+export interface JobReport extends FetchReport {
+  /** Of what was written. */
+  readonly buffer?: ArrayBuffer | undefined;
+}
+
 /** What an image needs of its engine. */
 export interface ImageLanes {
   /** Hands the command to the thread with the least to do; rejects with what its failure is. */
-  run(command: JobCommand, onWritten: (chunks: readonly number[]) => void, signal?: AbortSignal): Promise<FetchReport>;
+  run(command: JobCommand, onWritten: (chunks: readonly number[]) => void, signal?: AbortSignal): Promise<JobReport>;
   nextJob(): number;
   closeImage(image: number): Promise<void>;
 }
@@ -67,7 +73,7 @@ export class EngineImage implements OpenImage {
     return await this.#lanes.run(command, (written) => this.#tell(written), signal);
   }
 
-  async write(piece: number, stream: Uint8Array<ArrayBuffer>, chunks?: readonly number[]): Promise<FetchReport> {
+  async write(piece: number, stream: Uint8Array<ArrayBuffer>, chunks?: readonly number[]): Promise<WriteReport> {
     const expected = this.#chunksOf(piece, chunks);
     this.#throwUnlessOpen();
     const { image } = this.shared;
@@ -77,9 +83,11 @@ export class EngineImage implements OpenImage {
       image,
       piece,
       chunks: expected,
-      stream: stream.length === stream.buffer.byteLength ? stream : stream.slice(),
+      stream,
     };
-    return await this.#lanes.run(command, (written) => this.#tell(written));
+    const { buffer, ...report } = await this.#lanes.run(command, (written) => this.#tell(written));
+    if (buffer === undefined) throw new TypeError("a thread kept the buffer of what it wrote");
+    return { ...report, buffer };
   }
 
   onWritten(callback: (chunks: readonly number[]) => void): void {

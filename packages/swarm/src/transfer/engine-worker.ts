@@ -3,22 +3,15 @@ import { getCompileCacheDir } from "node:module";
 import { Worker } from "node:worker_threads";
 import type { Digest } from "@ingot/chunks";
 import { SwarmError } from "../errors.ts";
-import { EngineImage, type ImageLanes, type JobCommand } from "./engine-image.ts";
+import { EngineImage, type ImageLanes, type JobCommand, type JobReport } from "./engine-image.ts";
 import { MAX_THREADS } from "./limits.ts";
 import type { ThreadCommand, ThreadEvent, ThreadSetup } from "./messages.ts";
 import { RateCap } from "./rate-cap.ts";
 import { StoredChunkCache } from "./stored-chunk-cache.ts";
-import type {
-  FetchReport,
-  OpenImage,
-  OpenImageOptions,
-  TransferEngineOptions,
-  TransferStats,
-  UploadEvent,
-} from "./transfer.ts";
+import type { OpenImage, OpenImageOptions, TransferEngineOptions, TransferStats, UploadEvent } from "./transfer.ts";
 
 interface Job {
-  readonly resolve: (report: FetchReport) => void;
+  readonly resolve: (report: JobReport) => void;
   readonly reject: (error: Error) => void;
   readonly onWritten: (chunks: readonly number[]) => void;
   readonly startedAt: number;
@@ -151,12 +144,12 @@ export class TransferEngine implements ImageLanes, AsyncDisposable {
     command: JobCommand,
     onWritten: (chunks: readonly number[]) => void,
     signal?: AbortSignal,
-  ): Promise<FetchReport> {
+  ): Promise<JobReport> {
     const { job } = command;
     if (signal?.aborted === true) throw new SwarmError("aborted", "aborted before it began", { cause: signal.reason });
     const lane = this.#idlestLane();
     const abort = (): void => tell(lane, { kind: "abort", job });
-    const report = new Promise<FetchReport>((resolve, reject) => {
+    const report = new Promise<JobReport>((resolve, reject) => {
       lane.jobs.set(job, { resolve, reject, onWritten, startedAt: performance.now() });
     });
     signal?.addEventListener("abort", abort);
@@ -215,7 +208,7 @@ export class TransferEngine implements ImageLanes, AsyncDisposable {
     }
   }
 
-  #ended(lane: Lane, { job: number, written, result }: Extract<ThreadEvent, { kind: "done" }>): void {
+  #ended(lane: Lane, { job: number, written, result, buffer }: Extract<ThreadEvent, { kind: "done" }>): void {
     const job = lane.jobs.get(number);
     lane.jobs.delete(number);
     job?.onWritten(written);
@@ -224,7 +217,7 @@ export class TransferEngine implements ImageLanes, AsyncDisposable {
       job?.reject(new SwarmError(result.code, result.message, { ...result.details, written }));
     } else {
       this.#receivedBytes += result.wireBytes;
-      job?.resolve({ ...result, ms: performance.now() - job.startedAt });
+      job?.resolve({ ...result, ms: performance.now() - job.startedAt, buffer });
     }
   }
 

@@ -73,6 +73,8 @@ export type ThreadEvent =
       readonly job: number;
       readonly written: readonly number[];
       readonly result: Omit<FetchReport, "ms"> | ThreadFailure;
+      /** Of the stream that was written. */
+      readonly buffer?: ArrayBuffer | undefined;
     }
   | {
       readonly kind: "locate";

@@ -164,7 +164,7 @@ class TransferThread {
       if (error instanceof SwarmError) return this.#end(job, written, error);
       throw error;
     }
-    this.#end(job, written, { wireBytes: stream.length, plainBytes });
+    this.#end(job, written, { wireBytes: stream.length, plainBytes }, 0, stream.buffer);
   }
 
   #abort(number: number, error: SwarmError): void {
@@ -232,12 +232,13 @@ class TransferThread {
     return undefined;
   }
 
-  #end(job: number, written: readonly number[], result: JobTotals | Error, wireBytes = 0): void {
-    this.#tell({ kind: "done", job, written, result: result instanceof Error ? failureOf(result, wireBytes) : result });
+  #end(job: number, written: readonly number[], result: JobTotals | Error, wireBytes = 0, buffer?: ArrayBuffer): void {
+    const outcome = result instanceof Error ? failureOf(result, wireBytes) : result;
+    this.#tell({ kind: "done", job, written, result: outcome, buffer }, buffer === undefined ? [] : [buffer]);
   }
 
-  #tell(event: ThreadEvent): void {
-    this.#port.postMessage(event);
+  #tell(event: ThreadEvent, transfer: ArrayBuffer[] = []): void {
+    this.#port.postMessage(event, transfer);
   }
 
   /** Ends the thread now: a handshake that is under way would hold it for seconds. */

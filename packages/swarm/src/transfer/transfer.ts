@@ -81,6 +81,12 @@ export interface FetchReport {
   readonly ms: number;
 }
 
+/** What a write came to. */
+export interface WriteReport extends FetchReport {
+  /** The stream's buffer, to be used again: new memory costs as much as receiving into it. */
+  readonly buffer: ArrayBuffer;
+}
+
 /** An upload that ended, well or not. */
 export interface UploadEvent {
   /** Whose it was. */
@@ -102,9 +108,9 @@ export interface OpenImage {
   fetch(request: FetchRequest): Promise<FetchReport>;
   /**
    * Verifies and writes chunks that came another way: a chunk stream with `chunks`, ascending, or with the whole piece. `stream` is handed to a
-   * thread, so its buffer must not be used afterwards; a view on a larger buffer is copied. Rejects as `fetch`.
+   * thread with the whole of its buffer, which must not be used before the report brings it back. Rejects as `fetch`.
    */
-  write(piece: number, stream: Uint8Array<ArrayBuffer>, chunks?: readonly number[]): Promise<FetchReport>;
+  write(piece: number, stream: Uint8Array<ArrayBuffer>, chunks?: readonly number[]): Promise<WriteReport>;
   /** Called with the chunks that a fetch or write has written, when it has ended, before its promise settles. */
   onWritten(callback: (chunks: readonly number[]) => void): void;
   /** Whether a chunk is here, verified. */
