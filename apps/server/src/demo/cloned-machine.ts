@@ -8,7 +8,7 @@ import type { Classroom, Seat } from "./classroom.ts";
 import type { Narrator } from "./narrator.ts";
 import { seenUp } from "./seen-up.ts";
 
-/** BIOS, because firmware takes the least time there; a clone of the same image boots by UEFI as well. */
+/** BIOS, because its firmware takes the least time. */
 const SEAT: Seat = {
   name: "demo-clone",
   firmware: "bios",
