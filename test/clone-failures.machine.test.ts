@@ -5,8 +5,8 @@ import type { Agent, Job } from "@ingot/api";
 import type { Seat } from "@ingot/server/classroom";
 import type { Machine, MachineDisk } from "@ingot/testkit/lab";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { MARK } from "./clone-image.ts";
-import { CloneClassroom, IMAGE, IMAGE_BYTES, LONG_MS } from "./clone-machines.ts";
+import { IMAGE_BYTES, MARK } from "./clone-image.ts";
+import { CloneClassroom, IMAGE, LONG_MS } from "./clone-machines.ts";
 import { DiskFile } from "./disk-file.ts";
 
 const MIB = 2 ** 20;
@@ -54,7 +54,7 @@ describe("a machine whose task cannot be done", () => {
       unsigned: addDisk("unsigned", IMAGE_BYTES),
       bad: addDisk("bad", IMAGE_BYTES),
       gone: addDisk("gone", IMAGE_BYTES),
-      good: addDisk("good", IMAGE_BYTES + 1024 * MIB),
+      good: addDisk("good", IMAGE_BYTES + 512 * MIB),
     };
     const twins = addDisk("twins", IMAGE_BYTES);
     const plain = (name: keyof typeof disks): MachineDisk => ({ file: disks[name].path, serial: name });

@@ -3,6 +3,9 @@ import { join } from "node:path";
 import { assembleDisk } from "@ingot/server/classroom";
 import { runCommand } from "@ingot/testkit/lab";
 
+/** The disk's size; machines with emulated processors look at all of it when they verify. */
+export const IMAGE_BYTES: number = 256 * 2 ** 20;
+
 /** In the root file system; what the tests look for in the image, to spoil and to find again. */
 export const MARK = "a golden file of the image that is cloned\n";
 
@@ -66,6 +69,7 @@ export async function makeCloneImage(systemDirectory: string, imageFile: string,
     imageFile,
     root,
     grub: GRUB_EMBEDDED,
+    sizeBytes: IMAGE_BYTES,
     step: { directory: scratch, environment: { TZ: "UTC" } },
   });
 }

@@ -9,10 +9,8 @@ import { makeCloneImage } from "./clone-image.ts";
 
 /** The image that the machines are cloned from. */
 export const IMAGE = "lab";
-/** Its disk's size. */
-export const IMAGE_BYTES: number = 2 * 1024 ** 3;
 /** An emulated machine, beside others. */
-export const LONG_MS = 400_000;
+export const LONG_MS = 600_000;
 
 /** A classroom whose server has the agent's system and the image {@link IMAGE}. */
 export class CloneClassroom implements AsyncDisposable {

@@ -3,8 +3,8 @@ import type { Image, Task } from "@ingot/api";
 import type { Seat } from "@ingot/server/classroom";
 import type { Machine } from "@ingot/testkit/lab";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { MARK } from "./clone-image.ts";
-import { CloneClassroom, IMAGE, IMAGE_BYTES, LONG_MS } from "./clone-machines.ts";
+import { IMAGE_BYTES, MARK } from "./clone-image.ts";
+import { CloneClassroom, IMAGE, LONG_MS } from "./clone-machines.ts";
 import { DiskFile } from "./disk-file.ts";
 
 const MIB = 2 ** 20;
@@ -37,7 +37,7 @@ describe("machines with disks of their own", () => {
   let disk: DiskFile;
 
   test("two are cloned as a swarm, one loses its power in the middle and resumes; both boot from their disks", async () => {
-    const bios = await addSeat("clone-bios", "bios", 1, IMAGE_BYTES + 512 * MIB);
+    const bios = await addSeat("clone-bios", "bios", 1, IMAGE_BYTES + 64 * MIB);
     uefi = await addSeat("clone-uefi", "uefi", 2, IMAGE_BYTES);
     disk = new DiskFile(join(room.directory, "clone-uefi.img"));
     const to = `${bios.name},${uefi.name}`;

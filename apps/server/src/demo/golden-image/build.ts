@@ -2,7 +2,7 @@ import { mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promi
 import { join } from "node:path";
 import { LabError, requireTools, runCommand } from "@ingot/testkit/lab";
 import { grubDirectory, writeBiosBootLoader, writeEfiSystemPartition, type StepOptions } from "./boot-loader.ts";
-import { diskBytes, partitionScript, rootPartition, sectorBytes } from "./disk-layout.ts";
+import { diskBytes, type Partition, partitionScript, rootPartition, sectorBytes } from "./disk-layout.ts";
 import {
   customizeScript,
   excludedPaths,
@@ -111,37 +111,38 @@ export interface DiskParts {
   readonly root: string;
   /** Configuration in GRUB's core image. */
   readonly grub: string;
+  /** Whole MiB; default {@link diskBytes}. */
+  readonly sizeBytes?: number;
   readonly step: StepOptions;
 }
 
 /** Puts a disk image together that boots by BIOS and by UEFI: partition table, boot loaders, root file system. */
-export async function assembleDisk({ imageFile, root, grub, step }: DiskParts): Promise<void> {
+export async function assembleDisk({ imageFile, root, grub, sizeBytes = diskBytes, step }: DiskParts): Promise<void> {
   const { environment: env, signal } = step;
   const run = { env, ...(signal === undefined ? {} : { signal }) };
   await writeFile(imageFile, "");
   const image = await open(imageFile, "r+");
-  await image.truncate(diskBytes);
+  await image.truncate(sizeBytes);
   await image.close();
-  await runCommand("sfdisk", ["--quiet", imageFile], { ...run, input: partitionScript });
+  await runCommand("sfdisk", ["--quiet", imageFile], { ...run, input: partitionScript(sizeBytes) });
   await writeBiosBootLoader(imageFile, grub, step);
   await writeEfiSystemPartition(imageFile, grub, step);
-  await runCommand("mke2fs", fileSystemArguments(imageFile, root), run);
+  await runCommand("mke2fs", fileSystemArguments(imageFile, root, rootPartition(sizeBytes)), run);
 }
 
 /**
  * Everything is initialised now: what the kernel would finish in the background after the first mount would be written to
  * every machine's overlay. The journal is small for the same reason.
  */
-function fileSystemArguments(imageFile: string, from: string): string[] {
-  const uuid = rootPartition.uuid;
+function fileSystemArguments(imageFile: string, from: string, { uuid, start, sectors }: Partition): string[] {
   const extended = [
-    `offset=${rootPartition.start * sectorBytes}`,
+    `offset=${start * sectorBytes}`,
     "lazy_itable_init=0",
     "lazy_journal_init=0",
     `hash_seed=${uuid}`,
     "nodiscard",
   ];
-  const size = `${(rootPartition.sectors * sectorBytes) / 1024}k`;
+  const size = `${(sectors * sectorBytes) / 1024}k`;
   const shape = ["-t", "ext4", "-b", "4096", "-m", "0", "-J", "size=8", "-i", "32768", "-L", "ingot-root", "-U", uuid];
   return ["-q", "-F", ...shape, "-E", extended.join(","), "-d", from, imageFile, size];
 }

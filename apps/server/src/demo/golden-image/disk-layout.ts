@@ -15,8 +15,6 @@ export interface Partition {
   readonly sectors: number;
 }
 
-const totalMiB = diskBytes / 1024 ** 2;
-
 /** BIOS boot partition: holds GRUB's core image, read by the boot sector. */
 export const biosBootPartition: Partition = {
   name: "bios-boot",
@@ -35,23 +33,27 @@ export const efiPartition: Partition = {
   sectors: 40 * sectorsPerMiB,
 };
 
-/** Root file system: the rest, less the last MiB, where GPT's second table is. */
-export const rootPartition: Partition = {
-  name: "root",
-  type: "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709",
-  uuid: "7d8c2b1e-1a60-4f52-8f3b-5f1d0e6a0003",
-  start: 42 * sectorsPerMiB,
-  sectors: (totalMiB - 43) * sectorsPerMiB,
-};
+/** Root file system: the rest of a disk of this size, less the last MiB, where GPT's second table is. */
+export function rootPartition(sizeBytes: number): Partition {
+  return {
+    name: "root",
+    type: "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709",
+    uuid: "7d8c2b1e-1a60-4f52-8f3b-5f1d0e6a0003",
+    start: 42 * sectorsPerMiB,
+    sectors: (sizeBytes / 1024 ** 2 - 43) * sectorsPerMiB,
+  };
+}
 
-/** What sfdisk reads to write the partition table. */
-export const partitionScript: string = [
-  "label: gpt",
-  "label-id: 7d8c2b1e-1a60-4f52-8f3b-5f1d0e6a0000",
-  "first-lba: 34",
-  ...[biosBootPartition, efiPartition, rootPartition].map(
-    ({ start, sectors, type, uuid, name }) =>
-      `start=${start}, size=${sectors}, type=${type}, uuid=${uuid}, name="${name}"`,
-  ),
-  "",
-].join("\n");
+/** What sfdisk reads to write the partition table of a disk of this size. */
+export function partitionScript(sizeBytes: number): string {
+  return [
+    "label: gpt",
+    "label-id: 7d8c2b1e-1a60-4f52-8f3b-5f1d0e6a0000",
+    "first-lba: 34",
+    ...[biosBootPartition, efiPartition, rootPartition(sizeBytes)].map(
+      ({ start, sectors, type, uuid, name }) =>
+        `start=${start}, size=${sectors}, type=${type}, uuid=${uuid}, name="${name}"`,
+    ),
+    "",
+  ].join("\n");
+}

@@ -21,14 +21,15 @@ test("the same recipe has the same hash, another Debian another", async () => {
 });
 
 test("partitions follow each other without overlap and leave room for the second partition table", () => {
+  const root = rootPartition(diskBytes);
   let end = 34;
-  for (const { start, sectors } of [biosBootPartition, efiPartition, rootPartition]) {
+  for (const { start, sectors } of [biosBootPartition, efiPartition, root]) {
     expect(start).toBeGreaterThanOrEqual(end);
     expect(start % 2048).toBe(0);
     end = start + sectors;
   }
   expect(end).toBeLessThanOrEqual(diskBytes / sectorBytes - 33);
-  expect(partitionScript).toContain(`start=${rootPartition.start}, size=${rootPartition.sectors}, type=`);
+  expect(partitionScript(diskBytes)).toContain(`start=${root.start}, size=${root.sectors}, type=`);
 });
 
 test("the EFI system partition is large enough for FAT32 with clusters of one sector", () => {

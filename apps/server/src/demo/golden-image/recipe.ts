@@ -68,7 +68,10 @@ export interface Recipe {
 export async function readRecipe(suite: string): Promise<Recipe> {
   const grub = await readFile(embeddedGrubConfiguration, "utf8");
   const hash = createHash("sha256");
-  hash.update(JSON.stringify({ suite, packages, excludedPaths, sourceDateEpoch, diskBytes, partitionScript, grub }));
+  const table = partitionScript(diskBytes);
+  hash.update(
+    JSON.stringify({ suite, packages, excludedPaths, sourceDateEpoch, diskBytes, partitionScript: table, grub }),
+  );
   hash.update(await readFile(customizeScript));
   for (const file of await filesBelow(filesDirectory)) {
     hash.update(JSON.stringify(file)).update(await readFile(join(filesDirectory, file)));
