@@ -11,7 +11,7 @@ import { ServerError } from "../errors.ts";
 import type { CommonOptions } from "./common-options.ts";
 import { connect } from "./connection.ts";
 import { byteRate, percent } from "./job-options.ts";
-import { formatBytes, formatFacts, processOutput } from "./output.ts";
+import { formatFacts, processOutput } from "./output.ts";
 
 type SettingOptions = CommonOptions & PatchSettings & { readonly alertBelow?: number; readonly alertFailed?: number };
 
@@ -89,7 +89,7 @@ function describeSettings(settings: Settings): string {
     ["mode", settings.mode],
     [
       "alerts",
-      `machines below ${formatBytes(settings.alertBelowBytesPerSecond)}/s, jobs with more than ${settings.alertFailedPercent} % failed`,
+      `machines below ${settings.alertBelowBytesPerSecond / 1e6} MB/s, jobs with more than ${settings.alertFailedPercent} % failed`,
     ],
   ]);
 }
