@@ -22,6 +22,12 @@ const MD = [0xfc, 0x4e, 0x2b, 0xa9];
 
 test.each<[FindingKind, string, number, readonly number[] | string]>([
   ["bitlocker", "in the boot sector", PARTITION_AT + 3, "-FVE-FS-"],
+  [
+    "bitlocker",
+    "To Go, in what looks like a FAT",
+    PARTITION_AT + 424,
+    [0x3b, 0xd6, 0x67, 0x49, 0x29, 0x2e, 0xd8, 0x4a, 0x83, 0x99, 0xf6, 0xa3, 0x39, 0xe3, 0xd0, 1],
+  ],
   ["luks", "version 1 and 2", PARTITION_AT, "LUKS\xba\xbe"],
   ["lvm", "in the second sector", PARTITION_AT + 512, `LABELONE${"\0".repeat(16)}LVM2 001`],
   ["linuxRaid", "1.1, at the start", PARTITION_AT, MD],

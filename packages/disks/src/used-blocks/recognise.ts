@@ -37,6 +37,9 @@ const LDM_METADATA = "5808c8aa-7e8f-42e0-85d2-e1e90434cfb3";
 const LDM_DATA = "af9b60a0-1431-4f62-bc68-3311714a69ad";
 const STORAGE_SPACES = "e75caf8f-f680-4cee-afa3-b001e56efc2d";
 const LDM_MBR_TYPE = "42";
+/** BitLocker To Go looks like a FAT32 otherwise (util-linux, libblkid, bitlocker.c). The last byte of the GUID differs. */
+const BITLOCKER_TO_GO_AT = 424;
+const BITLOCKER_GUID = [0x3b, 0xd6, 0x67, 0x49, 0x29, 0x2e, 0xd8, 0x4a, 0x83, 0x99, 0xf6, 0xa3, 0x39, 0xe3, 0xd0];
 /** Where the four formats of Linux RAID keep their superblock (md(4)): from the start, or from the end. */
 const MD_MAGIC = [0xfc, 0x4e, 0x2b, 0xa9];
 const ZFS_UBERBLOCK_MAGIC = 0x00ba_b10cn;
@@ -70,7 +73,7 @@ function kindOfType(type: string): FindingKind | undefined {
 export async function kindsOf(reader: ByteReader): Promise<FindingKind[]> {
   const head = await readBytes(reader, 0, Math.min(256 * 1024, reader.sizeBytes));
   const kinds: FindingKind[] = [];
-  if (hasText(head, 3, "-FVE-FS-")) kinds.push("bitlocker");
+  if (hasText(head, 3, "-FVE-FS-") || hasBytes(head, BITLOCKER_TO_GO_AT, BITLOCKER_GUID)) kinds.push("bitlocker");
   if (hasText(head, 0, "LUKS\xba\xbe")) kinds.push("luks");
   if (isLvm(head)) kinds.push("lvm");
   if (await isLinuxRaid(reader, head)) kinds.push("linuxRaid");
