@@ -94,7 +94,7 @@ async function seed(options: SeedOptions): Promise<void> {
       if (manifestId !== undefined && !wanted.has(manifestId)) await unlink(join(folder, name));
     }
   };
-  note("lends space and uplink; Ctrl-C ends it");
+  let isKnown = false;
   try {
     for (let failures = 0; !signal.aborted;) {
       let waitMs: number;
@@ -102,6 +102,8 @@ async function seed(options: SeedOptions): Promise<void> {
         const held = [...parts].map(([manifestId, part]) => ({ manifestId, pieces: part.heldPieces }));
         const answer = await session.client.seed({ freeBytes: await lent.freeBytes(folder), held }, signal);
         failures = 0;
+        if (!isKnown) tell(`${folder} is lent to ${session.client.address.url}; Ctrl-C ends it`, { folder });
+        isKnown = true;
         await forget(new Set(answer.orders.map(({ manifestId }) => manifestId)));
         for (const order of answer.orders) await follow(order);
         waitMs = answer.intervalSeconds * 1000;
