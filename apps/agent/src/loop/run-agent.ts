@@ -197,7 +197,10 @@ class AgentRunner {
       this.#dispatch({ kind: "answered", answer });
     } catch (error) {
       if (this.#signal.aborted) return;
-      // Who is refused has to enrol again, which whoever started the agent does by starting it again; a running task goes first.
+      // Who is refused has to enrol again, which whoever started the agent does by starting it again. What it was at ends first: somebody
+      // decided against this machine, or two computers say that they are it, and nothing more is to be written.
+      if (error instanceof AgentError && error.code === "refused")
+        this.#running?.stop.abort(new DOMException(messageOf(error), "AbortError"));
       const isOver =
         !(error instanceof AgentError) ||
         error.code === "wrong-server" ||
