@@ -163,7 +163,7 @@ export class SwarmLab implements AsyncDisposable {
   async #start(path: string, source: TransferSource, options: MachineOptions): Promise<Machine> {
     const { identity = createIdentity() } = options;
     const { manifestId, pieceMap } = this;
-    const threads = { threads: 1, maxUploads: 8, cacheBytes: 4 * 1_048_576 };
+    const threads = { threads: 1, maxUploads: 16, cacheBytes: 4 * 1_048_576 };
     const engine = await TransferEngine.start({ identity, listen: LISTEN, ...threads, ...options.engine });
     const image = await engine.open({ manifestId, pieceMap, source });
     const { fingerprint } = identity;
