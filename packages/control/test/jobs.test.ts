@@ -241,6 +241,9 @@ test("a captured disk becomes a version, and only then is the task done", async 
   expect(await two.capture(task.taskId, imageOf(9))).toMatchObject([{ error: { code: "conflict" } }]);
   const lines = await one.capture(task.taskId, imageOf(9));
   expect(lines.at(-1)).toMatchObject({ type: "result", name: "golden", version: { version: 1 } });
+  // Its machine hears of it a moment later, and has still to switch off.
+  expect(await one.report(task.taskId, { state: "filling" })).toEqual({});
+  expect((await one.heartbeat({ taskId: task.taskId })).stop).toBeUndefined();
   await one.report(task.taskId, { state: "done" });
   expect(await jobOf(job.id)).toMatchObject({ state: "done" });
   expect(at(await tasksOf(job.id), 0)).toMatchObject({ state: "done", image: { name: "golden", version: 1 } });

@@ -49,9 +49,9 @@ export class TaskDesk {
       const { bootNote } = task;
       const restart = this.#jobs.starts.restart(task, said.mayRestart === true);
       if (task.bootNote !== bootNote) await this.#jobs.reschedule();
-      return { ...this.#withoutSlot(task, said.taskId), restart };
+      return { ...(await this.#withoutSlot(task, said.taskId)), restart };
     }
-    if (task === undefined || !needsSlot(task.record.state)) return this.#withoutSlot(task, said.taskId);
+    if (task === undefined || !needsSlot(task.record.state)) return await this.#withoutSlot(task, said.taskId);
     task.leaseUntilMs = nowMs + leaseMs;
     if (said.taskId === task.record.id) {
       if (said.progress !== undefined) this.#jobs.note(task, said.progress);
@@ -128,16 +128,13 @@ export class TaskDesk {
     return {};
   }
 
-  #withoutSlot(task: OpenTask | undefined, working: string | undefined): Instruction {
+  async #withoutSlot(task: OpenTask | undefined, working: string | undefined): Promise<Instruction> {
     const notice = task?.record.reason;
     if (working === undefined) return { notice };
-    const known = this.#jobs.task(working);
-    const reason =
-      known === undefined || isOver(known.record.state)
-        ? "cancelled"
-        : known.record.state === "paused"
-          ? "paused"
-          : "lost";
+    const state = this.#jobs.task(working)?.record.state ?? (await this.#rowOf(working))?.state;
+    // A capture is done when its image has arrived, which is before its agent knows: that one has still to switch off.
+    if (state === "done") return { notice };
+    const reason = state === undefined || isOver(state) ? "cancelled" : state === "paused" ? "paused" : "lost";
     return { notice, stop: { taskId: working, reason } };
   }
 
@@ -179,13 +176,19 @@ export class TaskDesk {
 
   /** A report on a task whose job is over. */
   async #reportOver(machine: string, taskId: string, report: TaskReport): Promise<TaskReportAnswer> {
+    const row = await this.#rowOf(taskId);
+    if (row?.machine !== machine) throw new ControlError("notFound", `task ${taskId}: not of this machine`);
+    return endedAs({ id: taskId, state: row.state }, report);
+  }
+
+  /** What is kept of a task whose job is over. */
+  async #rowOf(taskId: string): Promise<{ readonly machine: string; readonly state: TaskRecord["state"] } | undefined> {
     const row = await this.#deps.db
       .selectFrom("tasks")
       .select(["machine_id", "state"])
       .where("id", "=", taskId)
       .executeTakeFirst();
-    if (row?.machine_id !== machine) throw new ControlError("notFound", `task ${taskId}: not of this machine`);
-    return endedAs({ id: taskId, state: row.state as TaskRecord["state"] }, report);
+    return row && { machine: row.machine_id, state: row.state as TaskRecord["state"] };
   }
 
   /** Ends a task, with what follows from it for the machine. */
@@ -221,6 +224,8 @@ function canDo(task: OpenTask, presence: Presence): boolean {
 }
 
 /** What an agent hears that reports on a task that is over. */
-function endedAs(task: Pick<TaskRecord, "id" | "state">, report: TaskReport): TaskReportAnswer {
-  return task.state === report.state ? {} : { stop: { taskId: task.id, reason: "cancelled" } };
+function endedAs({ id, state }: Pick<TaskRecord, "id" | "state">, report: TaskReport): TaskReportAnswer {
+  // Of a capture, figures may still come when its image has arrived.
+  const isEnding = state === "done" && needsSlot(report.state);
+  return state === report.state || isEnding ? {} : { stop: { taskId: id, reason: "cancelled" } };
 }
