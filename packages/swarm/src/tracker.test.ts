@@ -38,6 +38,13 @@ test("a handful of peers all know each other", () => {
   for (let id = 0; id < 5; id++) expect(tracker.neighboursOf(id)).toHaveLength(4);
 });
 
+test("however chance has it, nobody is left out of a small room", () => {
+  for (let seed = 1; seed <= 500; seed++) {
+    const { tracker } = swarm(sites(6, 1), seed);
+    for (let id = 0; id < 6; id++) expect(tracker.neighboursOf(id), `seed ${seed}`).toHaveLength(5);
+  }
+});
+
 test("switches are no islands", () => {
   const { tracker, links } = swarm(
     Array.from({ length: 300 }, (_unused, i) => ({ site: "school", switchName: `room ${i % 10}` })),

@@ -122,10 +122,14 @@ export class Tracker {
     const all = listOf(this.#bySite, entry.site);
     const isOneSwitch = near.length === all.length;
     const add = (candidates: readonly number[], upTo: number): void => {
-      for (let tries = 0; entry.neighbours.size < upTo && tries < upTo * TRIES; tries++) {
-        const other = this.#members.get(candidates[Math.floor(this.#random() * candidates.length)] ?? -1);
+      // Among few, chance would leave somebody out now and then, and all of them are to be linked.
+      const areFew = candidates.length <= upTo + 1;
+      const tries = areFew ? candidates.length : upTo * TRIES;
+      for (let turn = 0; entry.neighbours.size < upTo && turn < tries; turn++) {
+        const at = areFew ? turn : Math.floor(this.#random() * candidates.length);
+        const other = this.#members.get(candidates[at] ?? -1);
         if (other === undefined || other === entry || other.neighbours.size >= MAX_NEIGHBOURS) continue;
-        if (this.#slow.has(other.id) && tries < (upTo * TRIES) / 2) continue;
+        if (!areFew && this.#slow.has(other.id) && turn < tries / 2) continue;
         if (!entry.neighbours.has(other.id)) links.push(connect(entry, other));
       }
     };
