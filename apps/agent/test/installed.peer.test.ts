@@ -1,4 +1,4 @@
-import { statSync, truncateSync, writeFileSync } from "node:fs";
+import { truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CreateJob, IngotEvent, Page, Task } from "@ingot/api";
@@ -7,6 +7,7 @@ import type { Inventory } from "../src/inventory/inventory.ts";
 import { runAgent } from "../src/loop/run-agent.ts";
 import { type Programs, systemPrograms } from "../src/system/programs.ts";
 import { RootedFiles } from "../src/system/system-files.ts";
+import { inventoryWith } from "./inventory-with.ts";
 import { startServer, type TestServer } from "./server-process.ts";
 
 const MIB = 2 ** 20;
@@ -32,40 +33,14 @@ const programs: Programs = {
   },
 };
 
-function inventory(): Inventory {
-  const nic = { name: "eth0", mac: MAC as Inventory["nics"][number]["mac"], permanent: true, link: true };
-  return {
-    dmi: {},
-    nics: [{ ...nic, addresses: ["127.0.0.1"] }],
-    disks: [
-      {
-        name: "sdz",
-        path: disk,
-        sizeBytes: statSync(disk).size,
-        logicalSectorBytes: 512,
-        physicalSectorBytes: 512,
-        rotational: false,
-        removable: false,
-        readOnly: false,
-        transport: "sata",
-        usedBy: writers,
-        writtenBy: writers,
-        signatures: [],
-        health: { verdict: "passed" },
-      },
-    ],
-    firmware: { mode: "bios", secureBoot: "unsupported" },
-    power: { mains: true },
-    processor: { threads: 1, features: [], memoryBytes: 2 ** 30 },
-  };
-}
+const found = (): Inventory => inventoryWith(MAC, disk, { usedBy: writers, writtenBy: writers });
 
 /** An agent on this machine: in its own system, or in memory. */
 function start(system: "installed" | "ram"): void {
   const stop = new AbortController();
   stops.push(stop);
   const where = { server: server.url, pin: server.pin, state: `${disk}-${system}` };
-  const surroundings = { files: new RootedFiles(server.folder), programs, inventory: async () => inventory() };
+  const surroundings = { files: new RootedFiles(server.folder), programs, inventory: async () => found() };
   const options = system === "ram" ? { ...where, ram: true as const } : { ...where, power: true as const };
   agents.push(runAgent(options, surroundings, stop.signal));
 }

@@ -7,7 +7,6 @@ import {
   openSync,
   readFileSync,
   readSync,
-  statSync,
   truncateSync,
   writeFileSync,
   writeSync,
@@ -20,6 +19,7 @@ import type { Inventory } from "../src/inventory/inventory.ts";
 import { runAgent } from "../src/loop/run-agent.ts";
 import { type Programs, systemPrograms } from "../src/system/programs.ts";
 import { RootedFiles } from "../src/system/system-files.ts";
+import { inventoryWith } from "./inventory-with.ts";
 import { startServer, type TestServer } from "./server-process.ts";
 
 const MIB = 2 ** 20;
@@ -42,42 +42,6 @@ const programs: Programs = {
   },
 };
 
-function machine(mac: string, disk: string, change: Partial<Inventory["disks"][number]> = {}): Inventory {
-  return {
-    dmi: {},
-    nics: [
-      {
-        name: "eth0",
-        mac: mac as Inventory["nics"][number]["mac"],
-        permanent: true,
-        link: true,
-        addresses: ["127.0.0.1"],
-      },
-    ],
-    disks: [
-      {
-        name: "sdz",
-        path: disk,
-        sizeBytes: statSync(disk).size,
-        logicalSectorBytes: 512,
-        physicalSectorBytes: 512,
-        rotational: false,
-        removable: false,
-        readOnly: false,
-        transport: "sata",
-        usedBy: [],
-        writtenBy: [],
-        signatures: [],
-        health: { verdict: "passed" },
-        ...change,
-      },
-    ],
-    firmware: { mode: "bios", secureBoot: "unsupported" },
-    power: { mains: true },
-    processor: { threads: 1, features: [], memoryBytes: 2 ** 30 },
-  };
-}
-
 /** An agent in this process, on a machine whose disk is a file. */
 function startMachine(mac: string, diskBytes: number, change: Partial<Inventory["disks"][number]> = {}): string {
   const path = join(server.folder, `disk-${mac.replaceAll(":", "")}`);
@@ -89,7 +53,7 @@ function startMachine(mac: string, diskBytes: number, change: Partial<Inventory[
   const surroundings = {
     files: new RootedFiles(server.folder),
     programs,
-    inventory: () => Promise.resolve(machine(mac, path, change)),
+    inventory: () => Promise.resolve(inventoryWith(mac, path, change)),
   };
   agents.push(runAgent(options, surroundings, stop.signal));
   return path;

@@ -32,6 +32,9 @@ export const SEED_LINE_SLOTS: number = GATEWAYS_PER_SITE * LINE_SLOTS;
 /** A neighbour that is being served is served on until another one lacks this many pieces more. */
 export const NEEDIER_BY_PIECES = 10;
 
+/** The endgame begins when no more pieces than these are missing, and all of them on their way: with more, much is sent twice for nothing. */
+export const ENDGAME_PIECES = 3;
+
 /** Sources of one piece at a time, in the endgame; before it there is one. */
 export const MAX_SOURCES_OF_PIECE = 2;
 

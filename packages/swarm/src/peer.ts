@@ -1,5 +1,5 @@
 import { Downloads } from "./downloads.ts";
-import { LINE_SLOTS, NEEDIER_BY_PIECES, SEED_EXTRA_SLOTS, SEED_LINE_SLOTS } from "./limits.ts";
+import { ENDGAME_PIECES, LINE_SLOTS, NEEDIER_BY_PIECES, SEED_EXTRA_SLOTS, SEED_LINE_SLOTS } from "./limits.ts";
 import type { PieceSet } from "./piece-set.ts";
 import { Rarity } from "./rarity.ts";
 import { SuperSeeding } from "./super-seeding.ts";
@@ -272,7 +272,8 @@ export class Peer {
     const piece = this.#rarity.pick({ offered, held, fetching, expected, share });
     if (piece !== undefined) return piece;
     if (share !== undefined) return this.#pickBeyondShare(neighbour, share);
-    const isEndgame = expected === undefined && held.size + fetching.size === held.pieceCount;
+    const isEndgame =
+      expected === undefined && fetching.size <= ENDGAME_PIECES && held.size + fetching.size === held.pieceCount;
     return isEndgame ? this.#downloads.pickDuplicate(offered, id) : undefined;
   }
 

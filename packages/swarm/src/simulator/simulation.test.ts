@@ -25,7 +25,7 @@ describe("simulated", () => {
     const { completed, overBound, transfers } = run(room(48), 400);
     expect(completed).toHaveLength(48);
     expect(overBound).toBeLessThan(1.1);
-    expect(transfers).toBeLessThan(48 * 400 * 1.015);
+    expect(transfers).toBeLessThan(48 * 400 * 1.01);
   });
 
   test("deaths that are noticed late cost the others little", () => {
