@@ -114,7 +114,7 @@ function distinctChunks(manifest: Manifest): { digests: Digest[]; lengths: numbe
   return { digests, lengths, offsets };
 }
 
-/** The power of two next to 1/512 of the image's data, within the limits. */
+/** The power of two next to 1/256 of the image's data, within the limits. */
 function pieceBytesFor(plainBytes: number): number {
   const wanted = 2 ** Math.round(Math.log2(Math.max(1, plainBytes / PIECES_WANTED)));
   return Math.min(MAX_PIECE_BYTES, Math.max(MIN_PIECE_BYTES, wanted));

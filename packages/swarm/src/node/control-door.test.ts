@@ -177,6 +177,21 @@ describe("the control door", { timeout: 60_000 }, () => {
     expect(seed.node.stats()).toMatchObject({ neighbours: 0, bans: 0 });
   });
 
+  test("offers another piece when a visitor says that it has one, not before", async () => {
+    const seed = await start(() => lab.seed({ node: { uploadSlots: 1 } }));
+    const { link, heard } = await visitAndEnter(seed);
+    const grants = (): number => heard.filter(({ type }) => type === "grant").length;
+    // Of its own accord a seed has one slot more.
+    for (const piece of [0, 1]) {
+      await until(() => grants() > piece);
+      link.send({ type: "request", piece });
+    }
+    await delay(100);
+    expect(grants()).toBe(2);
+    link.send({ type: "have", pieces: [0] });
+    await until(() => grants() > 2);
+  });
+
   test("bans who takes offers for pieces that are not here", async () => {
     const empty = await start(() => lab.receiver());
     const guest = await visitAndEnter(empty);

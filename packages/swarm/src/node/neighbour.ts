@@ -48,8 +48,6 @@ export class Neighbour {
   #told: number;
   /** Pieces that it asked for and is being sent, since when, and whether `Peer` counts that as its upload. */
   readonly #uploads = new Map<number, { readonly since: number; isCounted: boolean }>();
-  /** Uploads that have ended before the request for them was read: the bulk door is another thread. */
-  readonly #endedEarly = new Set<number>();
 
   constructor({ id, link, hello, isFar, localAddresses, haveLog }: NeighbourOptions) {
     this.id = id;
@@ -120,25 +118,16 @@ export class Neighbour {
     return this.#uploads.has(piece);
   }
 
-  /** It has asked for a piece. Returns whether it has been sent already. */
-  uploadBegins(piece: number, now: number): boolean {
-    const isOver = this.#endedEarly.has(piece);
-    this.#endedEarly.clear();
-    if (!isOver) this.#uploads.set(piece, { since: now, isCounted: true });
-    return isOver;
+  /** It has asked for a piece. */
+  uploadBegins(piece: number, now: number): void {
+    this.#uploads.set(piece, { since: now, isCounted: true });
   }
 
-  /** The upload of a piece has ended, or it does not want it any more. Returns whether `Peer` counts one. */
+  /** It has the piece that it was sent, or does not want it any more. Returns whether `Peer` counts one. */
   uploadEnds(piece: number): boolean {
     const upload = this.#uploads.get(piece);
     this.#uploads.delete(piece);
     return upload?.isCounted === true;
-  }
-
-  /** As `uploadEnds`, from the bulk door, which may be ahead of the request. */
-  uploadEnded(piece: number): boolean {
-    if (!this.#uploads.has(piece) && this.#endedEarly.size < this.offers) this.#endedEarly.add(piece);
-    return this.uploadEnds(piece);
   }
 
   /** Takes an upload that `Peer` counts out of its count. Returns whether there was one. */

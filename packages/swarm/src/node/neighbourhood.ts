@@ -22,6 +22,7 @@ import { News } from "./news.ts";
 import type { SwarmNodeOptions } from "./node-options.ts";
 import { Sources } from "./sources.ts";
 import { Traffic } from "./traffic.ts";
+import { Uploads } from "./uploads.ts";
 
 /** What a neighbourhood needs. */
 export interface NeighbourhoodOptions extends Pick<
@@ -55,6 +56,7 @@ export class Neighbourhood {
   readonly #options: NeighbourhoodOptions;
   readonly #neighbours = new Map<number, Neighbour>();
   readonly #byFingerprint = new Map<string, Neighbour>();
+  readonly uploads: Uploads;
   readonly #news: News;
   readonly uploadSlots: number;
   /** Offers that were not answered yet, and what takes back their answer for want of room. */
@@ -70,6 +72,11 @@ export class Neighbourhood {
     this.#tickedAt = clock.now();
     // As `Peer` counts them.
     this.uploadSlots = uploadSlots + (held.isFull ? SEED_EXTRA_SLOTS : 0);
+    this.uploads = new Uploads({
+      slots: this.uploadSlots,
+      neighbours: () => this.#neighbours.values(),
+      peer: () => this.peer,
+    });
     this.#news = new News({
       clock,
       held,
@@ -83,6 +90,8 @@ export class Neighbourhood {
         this.sources.brought(neighbour.fingerprint, wireBytes, ms);
         this.#judge(neighbour.fingerprint, "success", "");
         this.#hold(neighbour.id, piece);
+        // It holds a slot for us until it knows.
+        neighbour.tell();
         this.#unpark(1);
       },
       onFailed: (neighbour, piece, error) => this.#fetchFailed(neighbour, piece, error),
@@ -106,11 +115,6 @@ export class Neighbourhood {
 
   get size(): number {
     return this.#neighbours.size;
-  }
-
-  /** Uploads offered or under way. */
-  get uploads(): number {
-    return this.#neighbours.values().reduce((sum, { slotsInUse }) => sum + slotsInUse, 0);
   }
 
   /** The neighbour with this key. */
@@ -155,12 +159,11 @@ export class Neighbourhood {
   }
 
   /** The engine has ended an upload. */
-  uploaded({ fingerprint, manifestId, piece, wireBytes }: UploadEvent): void {
+  uploaded({ fingerprint, manifestId, piece, wireBytes, state }: UploadEvent): void {
     if (manifestId !== this.#options.image.manifestId) return;
     this.sentBytes += wireBytes;
     const neighbour = this.#byFingerprint.get(fingerprint);
-    if (neighbour?.uploadEnded(piece) === true) this.peer.uploaded(neighbour.id);
-    this.#useIdleSlots();
+    if (state === "failed" && neighbour !== undefined) this.uploads.end(neighbour, piece);
   }
 
   /** What time brings; to be called every `TICK_MS`. */
@@ -182,7 +185,7 @@ export class Neighbourhood {
       }
       if (neighbour.offers > 0 && now - neighbour.offeredAt > QUIET_AFTER_MS) this.peer.wentQuiet(neighbour.id);
       for (const piece of neighbour.uploadsSince(now - UPLOAD_FORGOTTEN_MS)) {
-        if (neighbour.uploadEnds(piece)) this.peer.uploaded(neighbour.id);
+        this.uploads.end(neighbour, piece);
       }
       if (neighbour.isKeptWaiting && neighbour.declinedUntil > 0 && neighbour.declinedUntil <= now) {
         neighbour.declinedUntil = 0;
@@ -204,7 +207,10 @@ export class Neighbourhood {
     const { id } = neighbour;
     switch (message.type) {
       case "have":
-        for (const piece of message.pieces) this.peer.neighbourHas(id, piece);
+        for (const piece of message.pieces) {
+          this.peer.neighbourHas(id, piece);
+          this.uploads.end(neighbour, piece);
+        }
         return;
       case "grant":
         return this.#granted(neighbour, message.suggestion);
@@ -215,13 +221,12 @@ export class Neighbourhood {
         neighbour.offers--;
         neighbour.isProvided = message.untilWelcome;
         this.peer.declined(id, message.untilWelcome);
-        return this.#useIdleSlots();
+        return this.uploads.useIdleSlots();
       case "welcome":
         neighbour.isProvided = false;
         return this.peer.neighbourWelcomes(id);
       case "cancel":
-        if (neighbour.uploadEnds(message.piece)) this.peer.uploaded(id);
-        return this.#useIdleSlots();
+        return this.uploads.end(neighbour, message.piece);
       case "bye":
         return this.remove(neighbour, `it says bye, reason ${message.reason}`, message.reason);
       case "ping":
@@ -260,28 +265,7 @@ export class Neighbourhood {
       const why = neighbour.isSent(piece) ? "is on its way to it" : "is not here";
       return this.#judge(fingerprint, "out-of-turn", `asks for piece ${piece}, which ${why}`);
     }
-    if (neighbour.uploadBegins(piece, this.#options.clock.now())) this.peer.uploaded(id);
-    this.#useIdleSlots();
-  }
-
-  /**
-   * `Peer` serves a neighbour one piece at a time, which with few neighbours leaves slots idle, and every slot idle between two pieces. As long as there
-   * are idle slots, it is told that an upload has ended when it has only begun; then it offers the neighbour the next one.
-   */
-  #useIdleSlots(): void {
-    // Slow lines have slots of their own, and one transfer fills them.
-    const candidates = this.#neighbours
-      .values()
-      .filter(({ isFar }) => !isFar)
-      .toArray();
-    let inUse = candidates.reduce((sum, { slotsInUse }) => sum + slotsInUse, 0);
-    for (const neighbour of candidates) {
-      if (inUse >= this.uploadSlots) return;
-      const before = neighbour.slotsInUse;
-      if (!neighbour.uncountUpload()) continue;
-      this.peer.uploaded(neighbour.id);
-      inUse += neighbour.slotsInUse - before;
-    }
+    this.uploads.begin(neighbour, piece, this.#options.clock.now());
   }
 
   #grant(id: number, suggestion: number | undefined): void {

@@ -217,7 +217,7 @@ export class SwarmNode implements AsyncDisposable {
         neighbours: this.#neighbourhood.size,
         sentBytes: this.#neighbourhood.sentBytes,
         receivedBytes: this.#neighbourhood.traffic.total,
-        uploads: this.#neighbourhood.uploads,
+        uploads: this.#neighbourhood.uploads.count,
         uploadSlots: this.#neighbourhood.uploadSlots,
         sources: this.#neighbourhood.sources.take(MAX_SOURCES_PER_REPORT),
         bans: conduct.takeUnreported(MAX_BANS_PER_REPORT),
