@@ -43,7 +43,7 @@ export type MulticastAnswer =
   | {
       readonly state: "session";
       readonly plan: MulticastPlan;
-      /** When the sender begins, or how long ago it has (negative), in milliseconds. */
+      /** When the sender begins at the latest, or how long ago that was (negative), in milliseconds. */
       readonly startsInMs: number;
     }
   | {

@@ -100,9 +100,9 @@ export class Room {
   readonly members: Member[] = [];
   reports = 0;
 
-  constructor(plan: MulticastPlan = planWith()) {
+  constructor(plan: MulticastPlan = planWith(), awaited?: number) {
     this.plan = plan;
-    this.sender = new SenderSession(plan, PIECES);
+    this.sender = new SenderSession(plan, PIECES, awaited);
   }
 
   join(conditions: LinkConditions, options?: ConstructorParameters<typeof Member>[2]): Member {

@@ -19,11 +19,12 @@ export interface MulticastSendingDeps {
   readonly interfaceAddress: string;
 }
 
-/** Starts a sender for one session, which begins after `delayMs`. */
+/** Starts a sender for one session, which begins when all receivers hear it, at the latest after `delayMs`. */
 export function sendByMulticast(
   { store, seeds, interfaceAddress }: MulticastSendingDeps,
   manifestId: string,
   plan: MulticastPlan,
+  receivers: number,
   delayMs: number,
 ): Sending {
   const stopping = new AbortController();
@@ -31,7 +32,7 @@ export function sendByMulticast(
     const pieceMap = await seeds.piecesOf(manifestId);
     const readPiece = (piece: number): Promise<Uint8Array<ArrayBuffer>> => readStoredPiece(store, pieceMap, piece);
     const { pieceCount } = pieceMap;
-    const sender = await MulticastSender.start({ plan, pieceCount, interfaceAddress, readPiece });
+    const sender = await MulticastSender.start({ plan, pieceCount, interfaceAddress, awaited: receivers, readPiece });
     const stop = (): void => void sender.close();
     stopping.signal.addEventListener("abort", stop);
     if (stopping.signal.aborted) stop();

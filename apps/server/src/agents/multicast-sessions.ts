@@ -8,7 +8,7 @@ const GATHER_MS = 15_000;
 /** A session that waits for a known number gives up on the others after this. */
 const EXPECT_MS = 60_000;
 
-/** From the answer to the first packet: receivers start a thread and join the group. */
+/** From the answer to the first packet at the latest: receivers start a thread, join the group, and say that they hear the sender. */
 const START_MS = 1000;
 
 /** A sending under way. */
@@ -27,8 +27,8 @@ export interface MulticastDeps {
   readonly randomBytes: (count: number) => Uint8Array;
   /** Bits per second of Ethernet frames; undefined: this server sends none. */
   readonly rate: number | undefined;
-  /** Starts to send `plan` of a version in `START_MS`. */
-  readonly send: (manifestId: string, plan: MulticastPlan, delayMs: number) => Sending;
+  /** Sends `plan` of a version as soon as so many receivers say that they hear it, at the latest after `START_MS`. */
+  readonly send: (manifestId: string, plan: MulticastPlan, receivers: number, delayMs: number) => Sending;
   readonly onError: (error: unknown) => void;
 }
 
@@ -129,17 +129,18 @@ export class MulticastSessions {
       for (const { answer } of waiting) answer({ state: "none", reason: "few" });
       return;
     }
-    const session = this.#open(manifestId, missing);
+    const session = this.#open(manifestId, missing, waiting.length);
     const answer: MulticastAnswer =
       session === undefined ? { state: "none", reason: "failed" } : this.#answerOf(session);
     for (const receiver of waiting) receiver.answer(answer);
   }
 
-  #open(manifestId: string, order: readonly PieceRange[]): Session | undefined {
+  #open(manifestId: string, order: readonly PieceRange[], receivers: number): Session | undefined {
     const { rate = 0, randomBytes, nowMs, send, onError } = this.#deps;
     try {
       const plan = createMulticastPlan({ rate, order, random: randomBytes });
-      const session: Session = { plan, startsAt: nowMs() + START_MS, sending: send(manifestId, plan, START_MS) };
+      const sending = send(manifestId, plan, receivers, START_MS);
+      const session: Session = { plan, startsAt: nowMs() + START_MS, sending };
       this.#sessions.set(manifestId, session);
       session.sending.done.catch(onError).finally(() => this.#sessions.delete(manifestId));
       return session;

@@ -89,8 +89,8 @@ export async function startAgents(context: ServiceContext): Promise<void> {
     },
     randomBytes: (count) => randomBytes(count),
     rate: multicastRate === "off" ? undefined : 8 * (multicastRate ?? usualMulticastRate(bootInterface?.name)),
-    send: (manifestId, plan, delayMs) =>
-      sendByMulticast({ store: library.store, seeds, interfaceAddress: address }, manifestId, plan, delayMs),
+    send: (manifestId, plan, receivers, delayMs) =>
+      sendByMulticast({ store: library.store, seeds, interfaceAddress: address }, manifestId, plan, receivers, delayMs),
     onError,
   });
   opened.defer(() => sessions.close());

@@ -9,6 +9,7 @@ export interface SenderStart {
   readonly interfaceAddress: string;
   readonly ttl: number;
   readonly loop: boolean;
+  readonly awaited: number | undefined;
   /** One 32-bit word that changes with every message to the thread, which waits on it. */
   readonly wake: SharedArrayBuffer;
 }

@@ -109,6 +109,8 @@ export class ReceiverSession {
   /** How long a repair takes to come, smoothed. */
   #answerMs = 250;
   #losingSinceMs = Infinity;
+  /** The sender has not begun, and has not been told that this receiver hears it. */
+  #isAwaited = false;
   #ended = false;
   readonly #counts = { direct: 0, repaired: 0, rescued: 0, duplicates: 0, lost: 0, reports: 0 };
   readonly #refused = noRefusals();
@@ -235,7 +237,10 @@ export class ReceiverSession {
     const ended = (flags & FLAG_ENDED) !== 0;
     if (sequence > MAX_SEQUENCE || (ended && (total !== sequence || total < this.#end))) return "number";
     // Who hears the sender before it begins has missed nothing.
-    if (this.#base === undefined && sequence === 0) this.#join(0);
+    if (this.#base === undefined && sequence === 0) {
+      this.#join(0);
+      this.#isAwaited = true;
+    }
     if (this.#base !== undefined) this.#end = Math.max(this.#end, sequence);
     if (ended) this.#total = total;
     if ((flags & FLAG_CLOSED) !== 0 || (ended && this.#base === undefined)) this.#finish("closed");
@@ -343,6 +348,9 @@ export class ReceiverSession {
     }
     for (let at = 0; at < ranges.length; at += MAX_REPORT_RANGES)
       this.#sendReport(ranges.slice(at, at + MAX_REPORT_RANGES), nowMs);
+    // An empty one says that this receiver need not be waited for.
+    if (this.#isAwaited) this.#sendReport([], nowMs);
+    this.#isAwaited = false;
     // What parity brought back was lost all the same: the sender has to know, or it ends the parity.
     if (this.#unreported.lost > 0 && nowMs >= this.#reportedMs + LOSS_REPORT_MS) this.#sendReport([], nowMs);
   }

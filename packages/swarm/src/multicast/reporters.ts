@@ -25,6 +25,11 @@ export class Reporters {
   #left = 0;
   #parity = false;
 
+  /** Receivers that have said anything. */
+  get size(): number {
+    return this.#reporters.size;
+  }
+
   /** Counts a report; false when it is not to be heard. */
   admit(receiver: number, report: number, nowMs: number): boolean {
     if (nowMs >= this.#secondMs + 1000) {

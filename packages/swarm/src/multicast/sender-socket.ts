@@ -15,13 +15,15 @@ export interface MulticastSenderOptions {
   readonly ttl?: number | undefined;
   /** Whether this machine hears it too; false when left out. */
   readonly loop?: boolean | undefined;
+  /** It begins by itself when so many receivers have said that they hear it; never when left out. */
+  readonly awaited?: number | undefined;
   /** The whole chunk stream of a piece: the same bytes each time it is asked for. A buffer of its own is handed to the sender's thread. */
   readonly readPiece: (piece: number) => Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /**
- * A multicast sender in a thread of its own. From the start it says that it is there, so that receivers can find out whether they hear it; it sends from
- * `begin` on, once, and repairs what is reported; it ends when nobody reports any more.
+ * A multicast sender in a thread of its own. From the start it says that it is there, so that receivers can find out whether they hear it; it sends when
+ * they have said so, or from `begin` on, once, and repairs what is reported; it ends when nobody reports any more.
  */
 export class MulticastSender {
   /** When the session is over, with what it did. Rejects when a piece cannot be read or packets cannot be sent. */
@@ -37,8 +39,8 @@ export class MulticastSender {
     this.ended = this.#settle.promise;
     // Whoever waits for it gets the reason; nobody has to.
     this.ended.catch(() => undefined);
-    const { plan, pieceCount, interfaceAddress, ttl = 1, loop = false } = options;
-    const workerData: SenderStart = { plan, pieceCount, interfaceAddress, ttl, loop, wake: this.#wake };
+    const { plan, pieceCount, interfaceAddress, ttl = 1, loop = false, awaited } = options;
+    const workerData: SenderStart = { plan, pieceCount, interfaceAddress, ttl, loop, awaited, wake: this.#wake };
     this.#worker = new Worker(new URL("./sender-worker.ts", import.meta.url), { workerData });
   }
 

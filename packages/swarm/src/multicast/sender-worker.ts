@@ -9,7 +9,7 @@ const STATS_INTERVAL_MS = 500;
 
 /** Runs a session until it is done. The thread waits in the system's calls and on the word `wake`, and looks for messages in between. */
 function run(start: SenderStart, post: (message: FromSender) => void, nextMessage: () => ToSender | undefined): void {
-  const session = new SenderSession(start.plan, start.pieceCount);
+  const session = new SenderSession(start.plan, start.pieceCount, start.awaited);
   const wake = new Int32Array(start.wake);
   const socket = UdpBatchSocket.open({
     address: start.interfaceAddress,

@@ -69,6 +69,7 @@ export class SenderSession {
   readonly #reporters = new Reporters();
   readonly #parity = new ParityColumns();
   readonly #msPerPacket: number;
+  readonly #awaited: number;
   #begun = false;
   #stopped = false;
   #sequence = 0;
@@ -86,8 +87,9 @@ export class SenderSession {
   readonly #counts = { packetsSent: 0, parityPackets: 0, repairPackets: 0, reports: 0 };
   readonly #refused = noRefusals();
 
-  /** Throws `DecodeError` for a plan that does not fit the image. */
-  constructor(plan: MulticastPlan, pieceCount: number) {
+  /** Begins when `awaited` receivers have said that they hear it, or when it is told to. Throws `DecodeError` for a plan that does not fit the image. */
+  constructor(plan: MulticastPlan, pieceCount: number, awaited: number = Infinity) {
+    this.#awaited = awaited;
     this.#codec = new PacketCodec(plan.session, keyOf(plan));
     this.#pieces = new SentPieces(piecesOf(plan, pieceCount));
     this.#msPerPacket = ((PACKET_BYTES + FRAME_OVERHEAD_BYTES) * 8000) / plan.rate;
@@ -122,6 +124,7 @@ export class SenderSession {
     if (typeof ranges === "string") return this.#refuse(ranges);
     if (!this.#reporters.admit(header.piece, header.sequence, nowMs)) return this.#refuse("number");
     this.#counts.reports += 1;
+    if (this.#reporters.size >= this.#awaited) this.#begun = true;
     this.#reporters.lost(header.piece, header.total, header.offset, nowMs);
     this.#repairs.add(ranges, nowMs);
     this.#lastBusyMs = nowMs;
@@ -251,7 +254,8 @@ export class SenderSession {
     }
     // The end is said at once, and again soon: receivers that miss the last packets wait for it.
     if (nowMs >= this.#statusMs || (ended && this.#statusMs > nowMs + STATUS_INTERVAL_MS / 4)) {
-      this.#statusMs = nowMs + (ended ? STATUS_INTERVAL_MS / 4 : STATUS_INTERVAL_MS);
+      // So are those who have just come and say so when they hear it.
+      this.#statusMs = nowMs + (ended || !this.#begun ? STATUS_INTERVAL_MS / 4 : STATUS_INTERVAL_MS);
       return this.#status(ended ? FLAG_ENDED : 0);
     }
     return { kind: "wait", untilMs: Math.min(this.#statusMs, Math.max(nowMs, this.#repairs.nextDueMs())) };

@@ -163,6 +163,22 @@ test("a sender that waits for its receivers is heard, and begins when it is told
   expect(member.got.size).toBeGreaterThan(0);
 });
 
+test("a sender that waits for a number of receivers begins when so many hear it, and not with fewer", () => {
+  const room = new Room(planWith(), 3);
+  const first = [1, 2].map((seed) => room.join({ seed }));
+  room.run(1000);
+  expect(room.reports).toBe(2);
+  expect(room.sender.stats(0).packetsSent).toBe(0);
+  const third = room.join({ seed: 3 });
+  room.run(100);
+  expect(room.sender.stats(0).packetsSent).toBeGreaterThan(0);
+  room.run();
+  for (const member of [...first, third]) {
+    member.check();
+    expect(member.got.size).toBe(PIECES);
+  }
+});
+
 test("a sender that is stopped says goodbye: the rest is lost at once", () => {
   const room = new Room(planWith({ rate: 20e6 }));
   const member = room.join({ seed: 1 });

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { hash, randomBytes } from "node:crypto";
 import { afterEach, expect, test } from "vitest";
 import type { Digest, Extent } from "@ingot/chunks";
@@ -37,13 +38,14 @@ function newPlan() {
   return createMulticastPlan({ rate: 400e6, order: [{ first: 0, end: pieceMap.pieceCount }], random: randomBytes });
 }
 
-async function startSender(plan = newPlan()): Promise<MulticastSender> {
+async function startSender(plan = newPlan(), awaited?: number): Promise<MulticastSender> {
   const readPiece = (piece: number): Promise<Uint8Array<ArrayBuffer>> => Promise.resolve(streamOf(piece));
   const sender = await MulticastSender.start({
     plan,
     pieceCount: pieceMap.pieceCount,
     interfaceAddress,
     loop: true,
+    awaited,
     readPiece,
   });
   open.push(sender);
@@ -86,6 +88,19 @@ test("pieces go from a sender's thread to receivers' threads", async () => {
     for (const [piece, stream] of got) expect(Buffer.compare(stream, streamOf(piece))).toBe(0);
   }
   expect(await sender.ended).toMatchObject({ piecesSent: pieceMap.pieceCount });
+});
+
+test("a sender that waits for two receivers begins when both have said that they hear it", async () => {
+  const plan = newPlan();
+  await startSender(plan, 2);
+  const first = await startReceiver(plan);
+  await delay(300);
+  expect(first.got.size).toBe(0);
+  const second = await startReceiver(plan);
+  for (const { receiver, got } of [first, second]) {
+    expect((await receiver.ended).reason).toBe("complete");
+    expect(got.size).toBe(pieceMap.pieceCount);
+  }
 });
 
 test("a piece that cannot be written is lost", async () => {
