@@ -76,6 +76,7 @@ export interface ReceiverStats {
   readonly duplicates: number;
   /** Packets that did not come at first. */
   readonly lost: number;
+  /** Reports of losses. */
   readonly reports: number;
   readonly refused: Readonly<Record<Refusal, number>>;
   readonly bufferedBytes: number;
@@ -349,17 +350,21 @@ export class ReceiverSession {
     for (let at = 0; at < ranges.length; at += MAX_REPORT_RANGES)
       this.#sendReport(ranges.slice(at, at + MAX_REPORT_RANGES), nowMs);
     // An empty one says that this receiver need not be waited for.
-    if (this.#isAwaited) this.#sendReport([], nowMs);
+    if (this.#isAwaited) this.#say([], nowMs);
     this.#isAwaited = false;
     // What parity brought back was lost all the same: the sender has to know, or it ends the parity.
     if (this.#unreported.lost > 0 && nowMs >= this.#reportedMs + LOSS_REPORT_MS) this.#sendReport([], nowMs);
   }
 
   #sendReport(ranges: readonly SequenceRange[], nowMs: number): void {
+    this.#counts.reports += 1;
+    this.#say(ranges, nowMs);
+  }
+
+  #say(ranges: readonly SequenceRange[], nowMs: number): void {
     const { lost, received } = this.#unreported;
     this.#unreported = { lost: 0, received: 0 };
     this.#reportedMs = nowMs;
-    this.#counts.reports += 1;
     const payloadBytes = encodeRanges(
       [...ranges].sort((a, b) => a.first - b.first),
       this.#report.view,
