@@ -130,7 +130,7 @@ export class Deployment {
         ? DeployMap.detached(target, plan, options.manifestId)
         : await DeployMap.open(target, plan, options.manifestId, previous);
       const deployment = new Deployment(target, fd, plan, map, options);
-      if (!isWithoutMap(options)) await deployment.#settle(previous?.plan);
+      if (!isWithoutMap(options)) await deployment.#settleOrClose(previous?.plan);
       return deployment;
     } catch (error) {
       await target.close();
@@ -275,6 +275,16 @@ export class Deployment {
       this.#bits.close();
       await this.#map.close();
       await this.#target.close();
+    }
+  }
+
+  /** What was found until then is remembered. A bit that were saved later would go to whatever file has the descriptor's number by then. */
+  async #settleOrClose(previous: DeployPlan | undefined): Promise<void> {
+    try {
+      await this.#settle(previous);
+    } catch (error) {
+      await this.close().catch(() => undefined);
+      throw error;
     }
   }
 

@@ -1,11 +1,13 @@
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 
 import { seededRandom } from "@ingot/testkit/link";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
 import { Deployment, type DeploymentOptions, type DeploymentProgress } from "../src/deployment.ts";
+import { HAVE_COMMIT_MS } from "../src/limits.ts";
 import { imageAfter, smallImage } from "./small-image.ts";
 
 let directory: string;
@@ -192,6 +194,25 @@ test("opening can be stopped, and is taken up again", async () => {
   await expect(open({ signal: abort.signal, onProgress })).rejects.toThrow("stopped");
   await using deployment = await open();
   expect(deployment.isComplete).toBe(true);
+});
+
+test("an opening that was stopped writes nothing later, when its descriptor may have become another file's", async () => {
+  fs.writeFileSync(file, image.content);
+  const abort = new AbortController();
+  const onProgress = ({ doneBytes, totalBytes }: DeploymentProgress): void => {
+    if (doneBytes > totalBytes / 2) abort.abort(new Error("stopped"));
+  };
+  await expect(open({ signal: abort.signal, onProgress })).rejects.toThrow("stopped");
+  const others = Array.from({ length: 10 }, (_unused, i) => fs.openSync(path.join(directory, `other ${i}`), "w+"));
+  const { length } = image.content;
+  for (const fd of others) fs.ftruncateSync(fd, length);
+  await delay(HAVE_COMMIT_MS + 300);
+  for (const fd of others) {
+    const bytes = Buffer.alloc(length, 1);
+    fs.readSync(fd, bytes, 0, length, 0);
+    fs.closeSync(fd);
+    expect(bytes.equals(Buffer.alloc(length))).toBe(true);
+  }
 });
 
 test("the repair of a disk in use touches nothing but what is damaged of its chunks", async () => {

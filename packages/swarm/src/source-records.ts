@@ -64,10 +64,11 @@ export class SourceRecords {
    * `STALLED_BY` at least, or all there are.
    */
   isStalled(id: number, receivers: number, nowMs: number): boolean {
-    const recent = [...(this.#measured.get(id)?.verdicts.values() ?? [])].filter(
-      ({ atMs }) => nowMs - atMs < VERDICT_MS,
-    );
-    return recent.length >= Math.max(1, Math.min(STALLED_BY, receivers)) && recent.every(({ failed }) => failed);
+    const verdicts = this.#measured.get(id)?.verdicts ?? new Map<number, never>();
+    // Old ones go, or those of members that have left would stay.
+    for (const [by, { atMs }] of verdicts) if (nowMs - atMs >= VERDICT_MS) verdicts.delete(by);
+    if (verdicts.size < Math.max(1, Math.min(STALLED_BY, receivers))) return false;
+    return verdicts.values().every(({ failed }) => failed);
   }
 
   #of(id: number): Measured {

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { Command, Option } from "commander";
 import { ServerError } from "../errors.ts";
 import type { CommonOptions } from "./common-options.ts";
@@ -25,6 +25,8 @@ interface Count {
   readonly passed: number;
   readonly failed: number;
   readonly seconds: number;
+  /** What failed, by name. */
+  readonly failures: readonly string[];
 }
 
 interface TestOptions extends CommonOptions {
@@ -66,6 +68,8 @@ async function runTests(options: TestOptions): Promise<void> {
     return;
   }
   process.stdout.write("\n");
+  // Once more at the end: hours of output may lie between.
+  for (const failure of counts.flatMap(({ failures }) => failures)) process.stdout.write(`failed: ${failure}\n`);
   for (const { name, passed: good, failed: bad, seconds } of counts) {
     process.stdout.write(
       `${name.padEnd(40)} ${String(good).padStart(5)} passed ${String(bad).padStart(4)} failed ${seconds.toFixed(0).padStart(6)} s\n`,
@@ -86,6 +90,7 @@ async function runCheck(step: {
     passed: code === 0 ? 1 : 0,
     failed: code === 0 ? 0 : 1,
     seconds: (performance.now() - started) / 1000,
+    failures: code === 0 ? [] : [step.name],
   };
 }
 
@@ -93,7 +98,11 @@ async function runCheck(step: {
 interface VitestReport {
   readonly numPassedTests: number;
   readonly numFailedTests: number;
-  readonly testResults: readonly { readonly status: string; readonly assertionResults: readonly unknown[] }[];
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
+  }[];
 }
 
 async function runProject(name: string, project: string): Promise<Count> {
@@ -111,17 +120,25 @@ async function runProject(name: string, project: string): Promise<Count> {
     ]);
     const seconds = (performance.now() - started) / 1000;
     const result = readReport(report);
-    if (result === undefined) return { name, passed: 0, failed: 1, seconds };
+    if (result === undefined) return { name, passed: 0, failed: 1, seconds, failures: [`${name}: no report`] };
     // A file that cannot even be loaded has no tests that could fail; it counts as one.
-    const broken = result.testResults.filter(
-      (file) => file.status === "failed" && file.assertionResults.length === 0,
-    ).length;
-    const failed = result.numFailedTests + broken;
+    const broken = result.testResults.filter((file) => file.status === "failed" && file.assertionResults.length === 0);
+    const failures = [
+      ...result.testResults.flatMap(failedTests),
+      ...broken.map((file) => relative(workspace, file.name)),
+    ];
     // An error outside of every test fails the run although each test passed.
-    return { name, passed: result.numPassedTests, failed: failed === 0 && code !== 0 ? 1 : failed, seconds };
+    if (failures.length === 0 && code !== 0) failures.push(`${name}: an error outside of the tests`);
+    const failed = Math.max(failures.length, result.numFailedTests + broken.length);
+    return { name, passed: result.numPassedTests, failed, seconds, failures };
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+function failedTests({ name, assertionResults }: VitestReport["testResults"][number]): string[] {
+  const failed = assertionResults.filter(({ status }) => status === "failed");
+  return failed.map(({ fullName }) => `${relative(workspace, name)}: ${fullName}`);
 }
 
 function readReport(path: string): VitestReport | undefined {
