@@ -98,6 +98,7 @@ export class SwarmMember {
       pieceMap,
       identity: session.identity,
       ticketKey: session.signingKey,
+      server: session.client.address.pin,
       engine,
       image,
       tracker: trackerFor(session, manifestId, settings.method),

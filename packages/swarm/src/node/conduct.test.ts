@@ -25,6 +25,20 @@ test("failures count only in a row", () => {
   }
 });
 
+test("the server is let in again when it has started anew, and nobody else is", () => {
+  const conduct = new Conduct("server");
+  for (const fingerprint of ["server", "peer"]) conduct.judge(fingerprint, "wrong-bytes", { piece: 3, instance: 7 });
+  expect(conduct.isBanned("server", 7)).toBe(true);
+  expect(conduct.isBanned("server", 8)).toBe(false);
+  // Before it is connected, nobody knows whether it is the same.
+  expect(conduct.isBanned("server")).toBe(false);
+  expect(conduct.isBanned("peer", 8)).toBe(true);
+  conduct.pardon("server");
+  expect(conduct.isBanned("server", 7)).toBe(false);
+  conduct.judge("server", "flood", { instance: 8 });
+  expect(conduct.isBanned("server", 9)).toBe(true);
+});
+
 test("a ban is told of once, or again when the telling failed", () => {
   const conduct = new Conduct();
   conduct.judge("a", "wrong-bytes");

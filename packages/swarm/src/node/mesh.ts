@@ -23,7 +23,8 @@ export interface MeshDeps {
   readonly checkTicket: (ticket: Uint8Array, fingerprint: string) => void;
   /** Undefined as long as there is no ticket. */
   readonly hello: (isRemote: boolean) => Hello | undefined;
-  readonly isBanned: (fingerprint: string) => boolean;
+  /** `instance`: of its hello, once that is there. */
+  readonly isBanned: (fingerprint: string, instance?: number) => boolean;
   readonly connected: (fingerprint: string) => Connected | undefined;
   readonly connectedCount: () => number;
   /** The other side has started anew: the connection before is dead. */
@@ -170,7 +171,7 @@ export class Mesh {
   #objectionTo(link: Link, hello: Hello): ByeReason | undefined {
     const { fingerprint } = link;
     const deps = this.#deps;
-    if (deps.isBanned(fingerprint)) return ByeReason.banned;
+    if (deps.isBanned(fingerprint, hello.instance)) return ByeReason.banned;
     try {
       deps.checkTicket(hello.ticket, fingerprint);
     } catch (error) {

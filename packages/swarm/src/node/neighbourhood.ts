@@ -27,7 +27,7 @@ import { Uploads } from "./uploads.ts";
 /** What a neighbourhood needs. */
 export interface NeighbourhoodOptions extends Pick<
   SwarmNodeOptions,
-  "pieceMap" | "image" | "engine" | "random" | "clock" | "onEvent"
+  "pieceMap" | "image" | "engine" | "server" | "random" | "clock" | "onEvent"
 > {
   /** Kept up to date. */
   readonly held: PieceSet;
@@ -45,7 +45,7 @@ export interface NeighbourhoodOptions extends Pick<
 
 /** The neighbours of a node: hears what they say, lets `Peer` decide, does what it decides, and judges what comes. */
 export class Neighbourhood {
-  readonly conduct: Conduct = new Conduct();
+  readonly conduct: Conduct;
   readonly traffic: Traffic;
   readonly sources: Sources = new Sources();
   readonly fetches: Fetches;
@@ -69,6 +69,7 @@ export class Neighbourhood {
   constructor(options: NeighbourhoodOptions) {
     const { held, uploadSlots, downloadSlots, random, clock, image, pieceMap } = options;
     this.#options = options;
+    this.conduct = new Conduct(options.server);
     this.#tickedAt = clock.now();
     // As `Peer` counts them.
     this.uploadSlots = uploadSlots + (held.isFull ? SEED_EXTRA_SLOTS : 0);
@@ -135,6 +136,7 @@ export class Neighbourhood {
     });
     this.#neighbours.set(id, neighbour);
     this.#byFingerprint.set(fingerprint, neighbour);
+    this.conduct.pardon(fingerprint);
     engine.allow(fingerprint, image.manifestId);
     onEvent?.({ kind: "connected", fingerprint, host: link.host });
     this.peer.addNeighbour({ id, held, share });
@@ -342,7 +344,8 @@ export class Neighbourhood {
     // What came before it failed may have been all that was missing.
     if (this.fetches.missingOf(piece).length === 0) this.#hold(id, piece);
     else this.peer.failed(id, piece);
-    if (code === "wrong-bytes") return this.#judge(fingerprint, "wrong-bytes", why, piece);
+    const { instance } = neighbour;
+    if (code === "wrong-bytes") return this.#judge(fingerprint, "wrong-bytes", why, { piece, instance });
     this.sources.failed(fingerprint);
     if (code === "refused" && error.status === 404) this.#judge(fingerprint, "false-have", why);
     const { clock } = this.#options;
@@ -357,8 +360,8 @@ export class Neighbourhood {
     this.remove(neighbour, `${why}: ${details}`);
   }
 
-  #judge(fingerprint: string, deed: Deed, why: string, piece?: number): void {
-    const verdict = this.conduct.judge(fingerprint, deed, piece);
+  #judge(fingerprint: string, deed: Deed, why: string, facts?: { piece: number; instance: number }): void {
+    const verdict = this.conduct.judge(fingerprint, deed, facts);
     if (verdict.kind === "none") return;
     const neighbour = this.#byFingerprint.get(fingerprint);
     const { engine, image, onEvent } = this.#options;

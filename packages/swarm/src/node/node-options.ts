@@ -21,6 +21,8 @@ export interface SwarmNodeOptions {
   readonly identity: Identity;
   /** The server's Ed25519 key, 64 lower-case hex digits: checks the tickets of other peers. */
   readonly ticketKey: string;
+  /** Fingerprint of the server's own key: a ban of it for wrong bytes ends when it has started anew. */
+  readonly server?: string | undefined;
   readonly engine: BulkDoor;
   /** Open in that engine; stays the caller's to close, after the node. What it has is what the node begins with. */
   readonly image: Pick<OpenImage, "manifestId" | "fetch" | "has">;
@@ -29,7 +31,7 @@ export interface SwarmNodeOptions {
   readonly control: { readonly address: string; readonly port: number } | ControlDoor;
   /** Own addresses that peers may connect to beside the one that they see; with more than one, all are used. */
   readonly addresses?: readonly string[] | undefined;
-  /** Uploads and downloads at a time; 3 each when left out. */
+  /** Uploads and downloads at a time; `TRANSFER_SLOTS` each when left out. */
   readonly uploadSlots?: number | undefined;
   readonly downloadSlots?: number | undefined;
   /** Numbers in [0, 1). */

@@ -1,4 +1,4 @@
-import { openSync } from "node:fs";
+import { openSync, writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type Machine, SwarmLab } from "../../test/swarm-lab.ts";
@@ -138,6 +138,23 @@ describe("a swarm", { timeout: 60_000 }, () => {
     }
     await until(isExpelled);
     expect(liar.node.stats().neighbours).toBeLessThan(2);
+  });
+
+  test("takes the rest from a server whose store was damaged, when that has come back without it", async () => {
+    const all = new Uint8Array(Math.ceil(lab.pieceMap.chunkCount / 8)).fill(0xff);
+    const server = await lab.receiver({ held: all, node: { downloadSlots: 0 } });
+    const [offset = 0] = lab.pieceMap.offsetsOf(0);
+    const damaged = Buffer.from(lab.bytes);
+    damaged[offset] = (damaged[offset] ?? 0) ^ 1;
+    writeFileSync(server.path, damaged);
+    const receiver = await lab.receiver({ node: { server: server.identity.fingerprint } });
+    await until(() => receiver.node.stats().bans === 1);
+    await server.close();
+    writeFileSync(server.path, lab.bytes);
+    await lab.receiver({ held: all, identity: server.identity, path: server.path });
+    await receiver.node.completed;
+    expect(lab.isImage(receiver)).toBe(true);
+    expect(receiver.node.stats().bans).toBe(0);
   });
 
   test("bans a machine that does not have what it says it has", async () => {

@@ -182,7 +182,7 @@ export class SwarmNode implements AsyncDisposable {
       checkTicket: (ticket, fingerprint) =>
         void verifyTicket(ticket, ticketKey, { swarm: manifestId, fingerprint, nowMs: clock.now() }),
       hello: (isRemote) => this.#hello(isRemote),
-      isBanned: (fingerprint) => neighbourhood.conduct.isBanned(fingerprint),
+      isBanned: (fingerprint, instance) => neighbourhood.conduct.isBanned(fingerprint, instance),
       connected: (fingerprint) => neighbourhood.connected(fingerprint),
       connectedCount: () => neighbourhood.size,
       onReplaced: (fingerprint) => {
