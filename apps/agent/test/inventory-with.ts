@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import type { Inventory } from "../src/inventory/inventory.ts";
+import { diskWith } from "./disk-with.ts";
 
 /** What a machine with one network card finds in itself whose one disk, `sdz`, is a file of this machine's. */
 export function inventoryWith(mac: string, disk: string, change: Partial<Inventory["disks"][number]> = {}): Inventory {
@@ -14,24 +15,7 @@ export function inventoryWith(mac: string, disk: string, change: Partial<Invento
         addresses: ["127.0.0.1"],
       },
     ],
-    disks: [
-      {
-        name: "sdz",
-        path: disk,
-        sizeBytes: statSync(disk).size,
-        logicalSectorBytes: 512,
-        physicalSectorBytes: 512,
-        rotational: false,
-        removable: false,
-        readOnly: false,
-        transport: "sata",
-        usedBy: [],
-        writtenBy: [],
-        signatures: [],
-        health: { verdict: "passed" },
-        ...change,
-      },
-    ],
+    disks: [diskWith({ name: "sdz", path: disk, sizeBytes: statSync(disk).size, ...change })],
     firmware: { mode: "bios", secureBoot: "unsupported" },
     power: { mains: true },
     processor: { threads: 1, features: [], memoryBytes: 2 ** 30 },

@@ -120,6 +120,7 @@ export class Deployment {
 
   /** As `open`, on a target that is open already, and becomes the deployment's own. */
   static async over(target: DeployTarget, fd: number, options: DeploymentContent): Promise<Deployment> {
+    let deployment: Deployment | undefined;
     try {
       const plan = DeployPlan.of(options.manifest);
       const previous = options.previous && {
@@ -129,10 +130,12 @@ export class Deployment {
       const map = isWithoutMap(options)
         ? DeployMap.detached(target, plan, options.manifestId)
         : await DeployMap.open(target, plan, options.manifestId, previous);
-      const deployment = new Deployment(target, fd, plan, map, options);
-      if (!isWithoutMap(options)) await deployment.#settleOrClose(previous?.plan);
+      deployment = new Deployment(target, fd, plan, map, options);
+      if (!isWithoutMap(options)) await deployment.#settle(previous?.plan);
       return deployment;
     } catch (error) {
+      // What was found until then is remembered now: a bit saved later would go to whatever file has the descriptor's number by then.
+      await deployment?.close().catch(() => undefined);
       await target.close();
       throw error;
     }
@@ -275,16 +278,6 @@ export class Deployment {
       this.#bits.close();
       await this.#map.close();
       await this.#target.close();
-    }
-  }
-
-  /** What was found until then is remembered. A bit that were saved later would go to whatever file has the descriptor's number by then. */
-  async #settleOrClose(previous: DeployPlan | undefined): Promise<void> {
-    try {
-      await this.#settle(previous);
-    } catch (error) {
-      await this.close().catch(() => undefined);
-      throw error;
     }
   }
 

@@ -1,25 +1,12 @@
 import { type DiskRule, parseDiskRule } from "@ingot/api";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { diskWith } from "../../test/disk-with.ts";
 import { AgentError } from "../errors.ts";
 import type { Disk } from "../inventory/disk.ts";
 import { chooseDisk } from "./choose-disk.ts";
 
-const base: Disk = {
-  name: "sda",
-  path: "/dev/sda",
-  sizeBytes: 500e9,
-  logicalSectorBytes: 512,
-  physicalSectorBytes: 4096,
-  rotational: false,
-  removable: false,
-  readOnly: false,
-  transport: "sata",
-  usedBy: [],
-  writtenBy: [],
-  signatures: [],
-  health: { verdict: "unknown" },
-};
+const base = diskWith({ sizeBytes: 500e9, physicalSectorBytes: 4096, health: { verdict: "unknown" } });
 const ssd: Disk = { ...base, serial: "S1", wwn: "5002538e00000001", model: "Samsung SSD 870" };
 const hdd: Disk = { ...base, name: "sdb", serial: "H1", sizeBytes: 2000e9, rotational: true, model: "ST2000DM008" };
 const nvme: Disk = { ...base, name: "nvme0n1", serial: "N1", sizeBytes: 1000e9, transport: "nvme", model: "WD Black" };

@@ -1,24 +1,10 @@
 import type { Partition, PartitionFacts } from "@ingot/chunks";
 import { expect, test } from "vitest";
-import type { Disk } from "../inventory/disk.ts";
+import { diskWith } from "../../test/disk-with.ts";
 import { GptType } from "./partition-roles.ts";
 import { preflight, type PreflightFacts, requirePassed } from "./preflight.ts";
 
-const disk: Disk = {
-  name: "sda",
-  path: "/dev/sda",
-  sizeBytes: 64 * 2 ** 30,
-  logicalSectorBytes: 512,
-  physicalSectorBytes: 512,
-  rotational: false,
-  removable: false,
-  readOnly: false,
-  transport: "sata",
-  usedBy: [],
-  writtenBy: [],
-  signatures: [],
-  health: { verdict: "passed" },
-};
+const disk = diskWith();
 const partition = (number: number, type: string): Partition => ({
   number,
   type,

@@ -42,7 +42,7 @@ export function testCommand(): Command {
     .addOption(new Option("--only <part>", "one part").choices(["check", "unit", "peers", "machines"]))
     .addHelpText(
       "after",
-      "\nExamples:\n  ingot test                 everything; root, about 40 minutes\n  ingot test --only unit     about five minutes, nothing needed",
+      "\nExamples:\n  ingot test                 everything; root, about half an hour\n  ingot test --only unit     two or three minutes, nothing needed",
     )
     .action(runTests);
 }

@@ -58,7 +58,6 @@ export class Neighbourhood {
   readonly #byFingerprint = new Map<string, Neighbour>();
   readonly uploads: Uploads;
   readonly #news: News;
-  readonly uploadSlots: number;
   /** Offers that were not answered yet, and what takes back their answer for want of room. */
   readonly #parked: { readonly id: number; readonly suggestion: number | undefined }[] = [];
   #unparkAt: () => void = () => undefined;
@@ -71,10 +70,9 @@ export class Neighbourhood {
     this.#options = options;
     this.conduct = new Conduct(options.server);
     this.#tickedAt = clock.now();
-    // As `Peer` counts them.
-    this.uploadSlots = uploadSlots + (held.isFull ? SEED_EXTRA_SLOTS : 0);
     this.uploads = new Uploads({
-      slots: this.uploadSlots,
+      // As `Peer` counts them.
+      slots: uploadSlots + (held.isFull ? SEED_EXTRA_SLOTS : 0),
       neighbours: () => this.#neighbours.values(),
       peer: () => this.peer,
     });

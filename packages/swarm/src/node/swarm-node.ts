@@ -218,7 +218,7 @@ export class SwarmNode implements AsyncDisposable {
         sentBytes: this.#neighbourhood.sentBytes,
         receivedBytes: this.#neighbourhood.traffic.total,
         uploads: this.#neighbourhood.uploads.count,
-        uploadSlots: this.#neighbourhood.uploadSlots,
+        uploadSlots: this.#neighbourhood.uploads.slots,
         sources: this.#neighbourhood.sources.take(MAX_SOURCES_PER_REPORT),
         bans: conduct.takeUnreported(MAX_BANS_PER_REPORT),
       }),

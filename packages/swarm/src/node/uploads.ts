@@ -13,12 +13,13 @@ export interface UploadsOptions {
  * byte stands in queues of the system and of switches. Otherwise who sends to machines with full lines takes on more and more, and the lines of others are idle.
  */
 export class Uploads {
-  readonly #slots: number;
+  /** How many there may be at a time. */
+  readonly slots: number;
   readonly #neighbours: () => Iterable<Neighbour>;
   readonly #peer: () => Peer;
 
   constructor({ slots, neighbours, peer }: UploadsOptions) {
-    this.#slots = slots;
+    this.slots = slots;
     this.#neighbours = neighbours;
     this.#peer = peer;
   }
@@ -52,7 +53,7 @@ export class Uploads {
     const candidates = [...this.#neighbours()].filter(({ isFar }) => !isFar);
     let inUse = candidates.reduce((sum, { slotsInUse }) => sum + slotsInUse, 0);
     for (const neighbour of candidates) {
-      if (inUse >= this.#slots) return;
+      if (inUse >= this.slots) return;
       const before = neighbour.slotsInUse;
       if (!neighbour.uncountUpload()) continue;
       this.#peer().uploaded(neighbour.id);
