@@ -104,6 +104,18 @@ export class Peer {
     return this.#options.held;
   }
 
+  /** How many pieces have to be fetched, being neither here nor expected, and how many of them no neighbour has. */
+  countMissing(): { readonly missing: number; readonly unheld: number } {
+    let missing = 0;
+    let unheld = 0;
+    for (let piece = 0; piece < this.held.pieceCount; piece++) {
+      if (this.held.has(piece) || this.#expected?.has(piece) === true) continue;
+      missing++;
+      if (this.#rarity.copiesOf(piece) === 0) unheld++;
+    }
+    return { missing, unheld };
+  }
+
   get neighbourIds(): readonly number[] {
     this.#neighbourIds ??= [...this.#neighbours.keys()];
     return this.#neighbourIds;

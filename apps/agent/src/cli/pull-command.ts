@@ -53,7 +53,7 @@ async function pull(reference: string, options: PullOptions): Promise<void> {
   };
   const [
     { fill },
-    { startEngine },
+    { startEngine, wordsOf },
     { findImage, findPrevious, labelOf, requireSigned },
     { progressBar },
     { withRetry },
@@ -95,8 +95,8 @@ async function pull(reference: string, options: PullOptions): Promise<void> {
       },
       onProgress: (progress) => view.show(label, progress),
       onEvent: (event) => {
-        if (event.kind === "banned") note(`banned ${event.fingerprint.slice(0, 12)}: ${event.why}`);
-        if (event.kind === "no-multicast") note(`without multicast: ${event.why}`);
+        const words = wordsOf(event);
+        if (words !== undefined) note(words);
       },
       signal,
     });

@@ -4,7 +4,7 @@ import { afterFill } from "../after-fill/after-fill.ts";
 import { withRetry } from "../client/retry.ts";
 import { AgentError } from "../errors.ts";
 import { fill } from "../deploy/fill.ts";
-import { startEngine, type SwarmSettings } from "../deploy/swarm-member.ts";
+import { startEngine, type SwarmSettings, wordsOf } from "../deploy/swarm-member.ts";
 import { fetchManifest, findImage, type KnownImage, labelOf } from "../deploy/verified-image.ts";
 import { chooseDisk } from "../disk-rule/choose-disk.ts";
 import { describeDisk, type Disk } from "../inventory/disk.ts";
@@ -43,8 +43,8 @@ export async function runDeploy(context: TaskContext, task: DeployTask): Promise
     onStep: stepNotes((text) => voice.note(text)),
     onProgress: (progress) => voice.advance(progress),
     onEvent: (event) => {
-      if (event.kind === "banned") voice.note(`banned a peer, ${event.fingerprint.slice(0, 12)}: ${event.why}`);
-      if (event.kind === "no-multicast") voice.note(`without multicast: ${event.why}`);
+      const words = wordsOf(event);
+      if (words !== undefined) voice.note(words);
     },
     signal,
   });

@@ -118,6 +118,12 @@ export const MAX_SOURCES_PER_REPORT = 48;
 /** Each neighbour is asked for a sign of life this often, in milliseconds, whatever it says meanwhile: how long it takes is its latency. */
 export const LATENCY_EVERY_MS = 10_000;
 
+/** A node says that nothing comes when no piece has come for so long, in milliseconds, and nothing is under way. */
+export const STARVED_AFTER_MS = 15_000;
+
+/** Nothing is under way when nothing has been for so long, in milliseconds: a fetch that fails at once, again and again, is none. */
+export const UNFED_AFTER_MS = 2000;
+
 /** How often a node looks at what time has brought, in milliseconds. */
 export const TICK_MS = 250;
 

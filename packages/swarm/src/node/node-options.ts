@@ -40,12 +40,16 @@ export interface SwarmNodeOptions {
   readonly onEvent?: ((event: SwarmNodeEvent) => void) | undefined;
 }
 
-/** Something that people may want to know of a node. */
+/**
+ * Something that people may want to know of a node. `starved`: nothing comes any more although pieces are missing, so many of which no neighbour has; `fed`: that is over.
+ */
 export type SwarmNodeEvent =
   | { readonly kind: "connected" | "lost"; readonly fingerprint: string; readonly host: string; readonly why?: string }
   | { readonly kind: "banned"; readonly fingerprint: string; readonly reason: BanReason; readonly why: string }
   | { readonly kind: "unreachable"; readonly host: string; readonly port: number; readonly why: string }
   | { readonly kind: "failed-fetch"; readonly fingerprint: string; readonly piece: number; readonly why: string }
+  | { readonly kind: "starved"; readonly missing: number; readonly unheld: number; readonly neighbours: number }
+  | { readonly kind: "fed" }
   | { readonly kind: "tracker"; readonly isReached: boolean; readonly why?: string }
   | { readonly kind: "refused"; readonly reason: JoinRefusal["reason"] };
 

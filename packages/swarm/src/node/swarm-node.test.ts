@@ -3,6 +3,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type Machine, SwarmLab } from "../../test/swarm-lab.ts";
 import { PieceSet } from "../piece-set.ts";
+import { STARVED_AFTER_MS, TICK_MS } from "./limits.ts";
+import type { SwarmNodeEvent } from "./node-options.ts";
+import { systemClock } from "./system-clock-socket.ts";
 
 /** Slow enough that something can happen on the way: 8 MiB take seconds. */
 const SLOW = { engine: { uploadBytesPerSecond: 3 * 1_048_576 } };
@@ -119,6 +122,24 @@ describe("a swarm", { timeout: 60_000 }, () => {
     await late.node.completed;
     expect(lab.isImage(late)).toBe(true);
     expect(late.node.stats().bytes).toMatchObject({ seed: 0 });
+  });
+
+  test("says that nothing comes when nobody has what is missing, and that it comes again", async () => {
+    let aheadMs = 0;
+    const real = systemClock();
+    const clock = { ...real, now: () => real.now() + aheadMs };
+    const receiver = await lab.receiver({ node: { clock } });
+    const said = (): SwarmNodeEvent[] => receiver.events.filter(({ kind }) => kind === "starved" || kind === "fed");
+    await delay(2 * TICK_MS);
+    expect(said()).toEqual([]);
+    aheadMs = STARVED_AFTER_MS;
+    await until(() => said().length > 0);
+    const { pieceCount } = lab.pieceMap;
+    expect(said()).toEqual([{ kind: "starved", missing: pieceCount, unheld: pieceCount, neighbours: 0 }]);
+    await lab.seed();
+    await receiver.node.completed;
+    await until(() => said().length > 1);
+    expect(said().slice(1)).toEqual([{ kind: "fed" }]);
   });
 
   test("bans a machine whose disk is not what it says, and the tracker expels it", async () => {

@@ -10,6 +10,7 @@ import { Membership } from "./membership.ts";
 import { Mesh } from "./mesh.ts";
 import { Neighbourhood } from "./neighbourhood.ts";
 import type { SwarmNodeOptions, SwarmNodeStats } from "./node-options.ts";
+import { Starvation } from "./starvation.ts";
 
 /**
  * A member of a swarm: `Peer`'s decisions, carried out over real connections. It finds its neighbours through the tracker, lets an engine
@@ -29,6 +30,7 @@ export class SwarmNode implements AsyncDisposable {
   readonly #mesh: Mesh;
   readonly #membership: Membership;
   readonly #settle: PromiseWithResolvers<void>;
+  readonly #starvation = new Starvation();
   #doneBytes = 0;
   #ticket: Uint8Array | undefined;
   #gatewayPlace: number | undefined;
@@ -142,8 +144,22 @@ export class SwarmNode implements AsyncDisposable {
     this.#stopTicking = this.#options.clock.after(TICK_MS, () => {
       this.#neighbourhood.tick();
       this.#mesh.tick();
+      this.#watchSupply();
       this.#tickLater();
     });
+  }
+
+  #watchSupply(): void {
+    const { clock, onEvent, downloadSlots } = this.#options;
+    if (downloadSlots === 0) return;
+    const { peer, fetches, size } = this.#neighbourhood;
+    const change = this.#starvation.look(clock.now(), {
+      held: this.#held.size,
+      fetches: fetches.count,
+      missing: () => peer.countMissing().missing,
+    });
+    if (change === "starved") onEvent?.({ kind: "starved", ...peer.countMissing(), neighbours: size });
+    if (change === "fed") onEvent?.({ kind: "fed" });
   }
 
   #startNeighbourhood(): Neighbourhood {
