@@ -23,11 +23,12 @@ const { values } = parseArgs({
 /** 1 Gbit/s in bytes per second. */
 const GIGABIT = 125e6;
 const MIB = 1_048_576;
+const PIECE_BYTES = 2 * MIB;
 
 interface Scenario {
   readonly name: string;
   readonly pieceCount: number;
-  /** Default 4 MiB. */
+  /** Default 2 MiB, as an image of 512 MiB to 6 GiB gets them (`PieceMap`). */
   readonly pieceBytes?: number;
   readonly machines: readonly SimulatedMachine[];
   /** Bytes per second of each site's line, per direction. */
@@ -56,11 +57,11 @@ function machines(count: number, facts: (index: number) => Partial<SimulatedMach
 const slowest = (index: number): Partial<SimulatedMachine> =>
   index === 0 ? { upload: GIGABIT / 5, download: GIGABIT / 5 } : {};
 
-/** Every tenth loses power, one after the other, while an image of so many pieces of 4 MiB takes its time. */
+/** Every tenth loses power, one after the other, while an image of so many pieces takes its time. */
 const dying =
   (pieceCount: number) =>
   (index: number): Partial<SimulatedMachine> =>
-    index % 10 === 0 ? { diesAt: ((index / 1000) * pieceCount * 4 * MIB) / GIGABIT } : {};
+    index % 10 === 0 ? { diesAt: ((index / 1000) * pieceCount * PIECE_BYTES) / GIGABIT } : {};
 
 /** So many sites, with the switches of each its own. */
 const inSites =
@@ -73,15 +74,15 @@ const inSites =
 const LINE = GIGABIT / 10;
 
 const SCENARIOS: readonly Scenario[] = [
-  { name: "room of 24", pieceCount: 1000, machines: machines(24) },
-  { name: "room of 24, one at 200 Mbit/s: the others", pieceCount: 1000, machines: machines(24, slowest) },
-  { name: "200 machines, one site", pieceCount: 1000, machines: machines(200) },
-  { name: "1,000 machines, one site", pieceCount: 1000, machines: machines(1000) },
-  { name: "1,000 machines, a tenth dies", pieceCount: 1000, machines: machines(1000, dying(1000)) },
-  { name: "1,000 machines, a tenth dies, short", pieceCount: 200, machines: machines(1000, dying(200)) },
-  { name: "10 sites of 100", pieceCount: 1000, machines: machines(1000, inSites(10)), lineRate: LINE },
-  { name: "10 sites of 100, short", pieceCount: 200, machines: machines(1000, inSites(10)), lineRate: LINE },
-  { name: "5,000 machines, one site", pieceCount: 1000, machines: machines(5000) },
+  { name: "room of 24", pieceCount: 2000, machines: machines(24) },
+  { name: "room of 24, one at 200 Mbit/s: the others", pieceCount: 2000, machines: machines(24, slowest) },
+  { name: "200 machines, one site", pieceCount: 2000, machines: machines(200) },
+  { name: "1,000 machines, one site", pieceCount: 2000, machines: machines(1000) },
+  { name: "1,000 machines, a tenth dies", pieceCount: 2000, machines: machines(1000, dying(2000)) },
+  { name: "1,000 machines, a tenth dies, short", pieceCount: 400, machines: machines(1000, dying(400)) },
+  { name: "10 sites of 100", pieceCount: 2000, machines: machines(1000, inSites(10)), lineRate: LINE },
+  { name: "10 sites of 100, short", pieceCount: 400, machines: machines(1000, inSites(10)), lineRate: LINE },
+  { name: "5,000 machines, one site", pieceCount: 2000, machines: machines(5000) },
   {
     name: "roll back 5,000 in 50 sites, 40 GiB",
     pieceCount: 1000,
@@ -95,7 +96,7 @@ const SCENARIOS: readonly Scenario[] = [
 function simulate({ name, machines: all, lineRate, ...pieces }: Scenario) {
   const coarse = Number(values.coarse);
   const pieceCount = Math.round(pieces.pieceCount / coarse);
-  const pieceBytes = coarse * (pieces.pieceBytes ?? 4 * MIB);
+  const pieceBytes = coarse * (pieces.pieceBytes ?? PIECE_BYTES);
   const sites = new Set(all.map(({ site }) => site));
   const result = Simulation.run({
     machines: all,

@@ -48,7 +48,8 @@ test.each([
   [64, 512],
   [256, 1024],
   [512, 2048],
-  [1024, 4096],
+  [8192, 2048],
+  [8193, 4096],
   [100_000, 4096],
 ])("%i MiB of data are cut into pieces of %i KiB", (mebibytes, kibibytes) => {
   const parts = Array.from({ length: mebibytes }, (_unused, i) => [`chunk ${i}`, KIB * KIB] as const);
