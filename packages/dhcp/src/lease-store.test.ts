@@ -1,7 +1,7 @@
-import { mkdtemp } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { ip } from "../test/messages.ts";
 import { LeaseFile } from "./lease-file.ts";
 import type { Lease, LeaseStore } from "./lease.ts";
@@ -13,8 +13,14 @@ function lease(client: string, address: string, expiresAtMs = 1): Lease {
 
 const stores: readonly (readonly [string, () => Promise<LeaseStore>])[] = [
   ["MemoryLeaseStore", () => Promise.resolve(new MemoryLeaseStore())],
-  ["LeaseFile", async () => LeaseFile.open(join(await mkdtemp(join(tmpdir(), "ingot-leases-")), "leases"))],
+  ["LeaseFile", openLeaseFile],
 ];
+
+async function openLeaseFile(): Promise<LeaseStore> {
+  const directory = await mkdtemp(join(tmpdir(), "ingot-leases-"));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  return LeaseFile.open(join(directory, "leases"));
+}
 
 describe.each(stores)("%s keeps the contract of LeaseStore", (_name, open) => {
   test("it begins empty", async () => {

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdtemp, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Lab, findTool } from "@ingot/testkit/lab";
@@ -82,6 +82,7 @@ suite("our server with other programs", [], () => {
   afterEach(async () => {
     await Promise.all([net, client, relay, far, other].map((namespace) => namespace.stopProcesses()));
     await client.run("ip", ["addr", "flush", "dev", "eth0"]);
+    await rm(directory, { recursive: true });
   });
 
   suite("dhclient", ["dhclient"], () => {
