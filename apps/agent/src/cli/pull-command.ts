@@ -53,12 +53,14 @@ async function pull(reference: string, options: PullOptions): Promise<void> {
   };
   const [
     { fill },
-    { startEngine, wordsOf },
+    { memberNotes },
+    { startEngine },
     { findImage, findPrevious, labelOf, requireSigned },
     { progressBar },
     { withRetry },
   ] = await Promise.all([
     import("../deploy/fill.ts"),
+    import("../deploy/member-notes.ts"),
     import("../deploy/swarm-member.ts"),
     import("../deploy/verified-image.ts"),
     import("./progress-bar.ts"),
@@ -94,10 +96,7 @@ async function pull(reference: string, options: PullOptions): Promise<void> {
         if (step.step !== "filling") view.show(`${label} ${step.step}`, { ...step, bytesPerSecond: 0 });
       },
       onProgress: (progress) => view.show(label, progress),
-      onEvent: (event) => {
-        const words = wordsOf(event);
-        if (words !== undefined) note(words);
-      },
+      onEvent: memberNotes(note),
       signal,
     });
     view.stop();

@@ -48,27 +48,6 @@ export interface SwarmContent {
 /** Something that people may want to know of a member. */
 export type MemberEvent = SwarmNodeEvent | { readonly kind: "no-multicast"; readonly why: string };
 
-/** What people should read of an event, where they should. */
-export function wordsOf(event: MemberEvent): string | undefined {
-  switch (event.kind) {
-    case "banned":
-      return `banned a peer, ${event.fingerprint.slice(0, 12)}: ${event.why}`;
-    case "no-multicast":
-      return `without multicast: ${event.why}`;
-    case "starved":
-      return `waits: nothing comes any more. ${event.missing} pieces are missing, ${event.unheld} of them with none of its ${event.neighbours} neighbours`;
-    case "fed":
-      return "goes on: what is missing comes again";
-    case "connected":
-    case "lost":
-    case "failed-fetch":
-    case "unreachable":
-    case "tracker":
-    case "refused":
-      return undefined;
-  }
-}
-
 /** Uploads at a time when nothing is said about it: those of a node, of a seed over its site's line, and some that overlap. */
 const DEFAULT_UPLOADS = 16;
 

@@ -4,7 +4,8 @@ import { afterFill } from "../after-fill/after-fill.ts";
 import { withRetry } from "../client/retry.ts";
 import { AgentError } from "../errors.ts";
 import { fill } from "../deploy/fill.ts";
-import { startEngine, type SwarmSettings, wordsOf } from "../deploy/swarm-member.ts";
+import { memberNotes } from "../deploy/member-notes.ts";
+import { startEngine, type SwarmSettings } from "../deploy/swarm-member.ts";
 import { fetchManifest, findImage, type KnownImage, labelOf } from "../deploy/verified-image.ts";
 import { chooseDisk } from "../disk-rule/choose-disk.ts";
 import { describeDisk, type Disk } from "../inventory/disk.ts";
@@ -42,10 +43,7 @@ export async function runDeploy(context: TaskContext, task: DeployTask): Promise
     verify: false,
     onStep: stepNotes((text) => voice.note(text)),
     onProgress: (progress) => voice.advance(progress),
-    onEvent: (event) => {
-      const words = wordsOf(event);
-      if (words !== undefined) voice.note(words);
-    },
+    onEvent: memberNotes((text) => voice.note(text)),
     signal,
   });
   // From here on the disk is no longer the image byte for byte: nobody is served from it.

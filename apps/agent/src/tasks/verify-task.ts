@@ -58,6 +58,7 @@ export async function runVerify(context: TaskContext, task: VerifyTask): Promise
     // What is said to be there already was not looked at.
     onProgress: ({ bytes, retries, errors }) =>
       voice.advance({ ...voice.progress, bytes: { ...bytes, local: 0 }, retries, errors }),
+    onNote: (text) => voice.note(text),
     signal,
   };
   voice.note("looks closer at what differs");

@@ -4,6 +4,7 @@ import { type FileHandle, mkdtemp, open, rmdir, unlink } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Session } from "../client/session.ts";
+import { memberNotes } from "../deploy/member-notes.ts";
 import type { KnownImage } from "../deploy/verified-image.ts";
 import { startEngine, SwarmMember, type SwarmSettings } from "../deploy/swarm-member.ts";
 
@@ -14,6 +15,7 @@ export interface FetchOptions {
   readonly plan: DeployPlan;
   readonly machine: Pick<SwarmSettings, "threads" | "cacheBytes" | "addresses">;
   readonly onProgress: (progress: TaskProgress) => void;
+  readonly onNote: (text: string) => void;
   readonly signal: AbortSignal;
 }
 
@@ -75,7 +77,7 @@ async function fetchInto(fd: number, wanted: readonly number[], options: FetchOp
   const settings: SwarmSettings = { ...options.machine, method: "unicast" };
   await using engine = await startEngine(session.identity, settings);
   const content = { ...image, fd, offset: 0, held, onWritten: () => undefined };
-  const member = await SwarmMember.join(session, engine, content, settings);
+  const member = await SwarmMember.join(session, engine, content, settings, memberNotes(options.onNote));
   const stopped = Promise.withResolvers<never>();
   const onAbort = (): void => stopped.reject(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
