@@ -6,8 +6,6 @@ export class Downloads {
   /** Pieces with at least one source. */
   readonly pieces: PieceSet;
   readonly #sources = new Map<number, number[]>();
-  /** Where from nothing has come for a while, by piece; these take no slot, and do not keep the piece from being asked for elsewhere. */
-  readonly #stalled = new Map<number, number[]>();
 
   constructor(pieceCount: number) {
     this.pieces = new PieceSet(pieceCount);
@@ -27,35 +25,8 @@ export class Downloads {
     else sources.push(neighbour);
   }
 
-  /** A transfer stands still; it may go on. Returns whether it was under way. */
-  stall(piece: number, neighbour: number): boolean {
-    if (!this.#end(piece, neighbour)) return false;
-    const stalled = this.#stalled.get(piece);
-    if (stalled === undefined) this.#stalled.set(piece, [neighbour]);
-    else stalled.push(neighbour);
-    return true;
-  }
-
-  /** Forgets transfers from a neighbour that stood still. */
-  forgetStalled(neighbour: number): void {
-    if (this.#stalled.size === 0) return;
-    for (const piece of this.#stalled.keys()) this.#forgetStalled(piece, neighbour);
-  }
-
-  /** Returns whether the piece was under way from there, and took a slot. */
+  /** Returns whether the piece was under way from there. */
   remove(piece: number, neighbour: number): boolean {
-    this.#forgetStalled(piece, neighbour);
-    return this.#end(piece, neighbour);
-  }
-
-  #forgetStalled(piece: number, neighbour: number): void {
-    const rest = this.#stalled.get(piece)?.filter((id) => id !== neighbour);
-    if (rest === undefined) return;
-    if (rest.length === 0) this.#stalled.delete(piece);
-    else this.#stalled.set(piece, rest);
-  }
-
-  #end(piece: number, neighbour: number): boolean {
     const sources = this.#sources.get(piece);
     const at = sources?.indexOf(neighbour) ?? -1;
     if (sources === undefined || at < 0) return false;
@@ -75,18 +46,15 @@ export class Downloads {
   /** Forgets all transfers of a piece; returns where they come from. */
   removePiece(piece: number): readonly number[] {
     const sources = this.#sources.get(piece) ?? [];
-    const stalled = this.#stalled.get(piece) ?? [];
     this.#sources.delete(piece);
-    this.#stalled.delete(piece);
     this.pieces.delete(piece);
-    return [...sources, ...stalled];
+    return sources;
   }
 
   /** Forgets all transfers from a neighbour; returns whether there were any. */
   removeNeighbour(neighbour: number): boolean {
-    this.forgetStalled(neighbour);
     let ended = false;
-    for (const piece of this.#sources.keys()) ended = this.#end(piece, neighbour) || ended;
+    for (const piece of this.#sources.keys()) ended = this.remove(piece, neighbour) || ended;
     return ended;
   }
 

@@ -38,7 +38,7 @@ export const ENDGAME_PIECES = 3;
 /** Sources of one piece at a time, in the endgame; before it there is one. */
 export const MAX_SOURCES_OF_PIECE = 2;
 
-/** An offer unanswered, or a transfer still, for so long takes no slot: more than TCP takes to send again (200 ms), less than a death takes to prove. */
+/** An offer unanswered for so long, in milliseconds, takes no slot: more than TCP takes to send again (200 ms), less than a death takes to prove. */
 export const QUIET_AFTER_MS = 250;
 
 /** Seeds of its own site that a newcomer is introduced to, where there are so many with room. */

@@ -115,39 +115,6 @@ test("a dead neighbour that went quiet gives its slot back once", () => {
   expect(said()).toHaveLength(1);
 });
 
-test("a piece that stands still is asked for elsewhere, and comes from where it comes first", () => {
-  const { peer, said } = watched(pieces(), 1);
-  for (const id of [7, 8]) peer.addNeighbour({ id, held: pieces(3) });
-  peer.granted(7, undefined);
-  peer.stalled(7, 3);
-  peer.stalled(7, 3);
-  peer.granted(8, undefined);
-  expect(said()).toEqual(["request 7 3", "welcome", "request 8 3"]);
-  peer.received(7, 3);
-  expect(said()).toEqual(["cancel 8 3", "announce 3"]);
-});
-
-test("a piece that stands still and then fails has given its slot back once", () => {
-  const { peer, said } = watched(pieces(), 1);
-  peer.addNeighbour({ id: 7, held: pieces(2, 3) });
-  peer.granted(7, 3);
-  peer.stalled(7, 3);
-  peer.failed(7, 3);
-  peer.granted(7, undefined);
-  peer.granted(7, undefined);
-  expect(said()).toEqual(["request 7 3", "welcome", "request 7 2", "decline 7"]);
-});
-
-test("a neighbour that offers again after standing still has ended what it was sending", () => {
-  const { peer, said } = watched(pieces(), 1);
-  peer.addNeighbour({ id: 7, held: pieces(3) });
-  peer.granted(7, undefined);
-  peer.stalled(7, 3);
-  peer.granted(7, undefined);
-  peer.received(7, 3);
-  expect(said()).toEqual(["request 7 3", "welcome", "request 7 3", "announce 3"]);
-});
-
 test("a seed serves one neighbour more than it has slots", () => {
   const { peer, said } = watched(pieces(0, 1, 2, 3), 1);
   for (const id of [7, 8, 9]) peer.addNeighbour({ id, held: pieces() });

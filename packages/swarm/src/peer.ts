@@ -63,7 +63,7 @@ interface Neighbour extends NeighbourFacts {
   isProvided: boolean;
   /** An upload to it is offered or under way. */
   isServed: boolean;
-  /** That upload does not count any more: nothing has been heard of it for a while. */
+  /** That offer does not count any more: it has not been answered for a while. */
   isQuiet: boolean;
 }
 
@@ -169,8 +169,6 @@ export class Peer {
   granted(id: number, suggestion: number | undefined): void {
     const neighbour = this.#neighbours.get(id);
     if (neighbour === undefined) return;
-    // It serves one piece to a neighbour at a time: what stood still has ended on its side.
-    this.#downloads.forgetStalled(id);
     const { lane } = neighbour;
     const hasRoom = this.#downloads.countFrom((from) => this.#neighbours.get(from)?.lane === lane) < lane.downloadSlots;
     const piece = hasRoom ? this.#pick(neighbour, suggestion) : undefined;
@@ -192,9 +190,8 @@ export class Peer {
   }
 
   /**
-   * An offer has not been answered for a while (`QUIET_AFTER_MS`), or nothing of an upload has left: its slot is given to another neighbour, while the offer or
-   * upload stands. Most often the neighbour is dead and will be found to be; where it was only slow, there is one upload more than there are
-   * slots for a while.
+   * An offer has not been answered for a while (`QUIET_AFTER_MS`): its slot is given to another neighbour, while the offer stands. Most often the
+   * neighbour is dead and will be found to be; where it was only slow, there is one upload more than there are slots for a while.
    */
   wentQuiet(id: number): void {
     const neighbour = this.#neighbours.get(id);
@@ -256,14 +253,6 @@ export class Peer {
     this.#options.actions.announce(piece);
     this.#offerFreeSlots(this.#near);
     this.#offerFreeSlots(this.#far);
-  }
-
-  /**
-   * Nothing of a piece that was asked for has come for a while (`QUIET_AFTER_MS`): its slot is free, and it may be asked for elsewhere. It may still
-   * come; `received`, `failed` or `removeNeighbour` follows as ever.
-   */
-  stalled(id: number, piece: number): void {
-    if (this.#downloads.stall(piece, id)) this.#options.actions.welcome();
   }
 
   /** A piece did not come, or was not what it should be. */

@@ -1,3 +1,4 @@
+import { MIN_STALL_MS } from "../node/limits.ts";
 import { GATEWAYS_PER_SITE, QUIET_AFTER_MS, TRANSFER_SLOTS } from "../limits.ts";
 import { PieceSet } from "../piece-set.ts";
 import { Peer } from "../peer.ts";
@@ -29,8 +30,6 @@ export interface SimulationOptions {
   readonly lineLatency?: number;
   /** Seconds at whose multiples peers learn what their neighbours have got meanwhile. Default `HAVE_INTERVAL`. */
   readonly haveInterval?: number;
-  /** Seconds after which both ends of a transfer see that it stands still, and an unanswered offer is taken for one. Default `QUIET_AFTER_MS`. */
-  readonly quietAfter?: number;
   /** Seconds until the death of a machine is noticed. */
   readonly deathNoticedAfter: number;
   /** Bytes per second of the line of each site, per direction; a site that is not in it has no limit. */
@@ -67,10 +66,10 @@ const Happening = {
   cancelled: 5,
   /** What a gateway has got is on its way to other sites (gateway, piece). */
   farNews: 6,
-  /** Nothing is heard of an offer or an upload (who sees it, of whom). */
-  uploadQuiet: 7,
+  /** Nothing is heard of an offer (who sees it, of whom). */
+  offerQuiet: 7,
   /** Nothing comes of a download (who sees it, of whom, piece). */
-  downloadQuiet: 8,
+  stalled: 8,
   /** A machine that has died is found to be dead (it). */
   deathNoticed: 9,
 } as const;
@@ -223,7 +222,7 @@ export class Simulation {
         if (!this.#isDead(b)) this.#peerOf(b).declined(a, false);
         return;
       case Happening.request:
-        if (this.#isDead(b)) this.#afterQuiet(Happening.downloadQuiet, a, b, c);
+        if (this.#isDead(b)) this.#stallLater(a, b, c);
         else this.#transfer(b, a, c);
         return;
       case Happening.welcome:
@@ -234,11 +233,11 @@ export class Simulation {
         return;
       case Happening.farNews:
         return this.#tellNeighbours(a, b, false);
-      case Happening.uploadQuiet:
+      case Happening.offerQuiet:
         if (!this.#isDead(a)) this.#peerOf(a).wentQuiet(b);
         return;
-      case Happening.downloadQuiet:
-        if (!this.#isDead(a)) this.#peerOf(a).stalled(b, c);
+      case Happening.stalled:
+        if (!this.#isDead(a)) this.#peerOf(a).failed(b, c);
         return;
       case Happening.deathNoticed:
         return this.#letGo(a);
@@ -259,16 +258,15 @@ export class Simulation {
   }
 
   #granted(from: number, to: number, suggestion: number): void {
-    if (this.#isDead(to)) return this.#afterQuiet(Happening.uploadQuiet, from, to);
+    if (this.#isDead(to)) return this.#after(QUIET_AFTER_MS / 1000, Happening.offerQuiet, from, to);
     // An offer does not overtake what was told before it.
     this.#deliverNews(to);
     this.#peerOf(to).granted(from, suggestion === NO_PIECE ? undefined : suggestion);
   }
 
-  /** What a living machine will see of one that has died. */
-  #afterQuiet(kind: number, id: number, of: number, piece = NO_PIECE): void {
-    const { quietAfter = QUIET_AFTER_MS / 1000 } = this.#options;
-    this.#after(quietAfter, kind, id, of, piece);
+  /** A machine sees after a while that nothing comes of a piece. */
+  #stallLater(id: number, from: number, piece: number): void {
+    this.#after(MIN_STALL_MS / 1000, Happening.stalled, id, from, piece);
   }
 
   #announce(id: number, piece: number): void {
@@ -297,7 +295,8 @@ export class Simulation {
   }
 
   #transfer(from: number, to: number, piece: number): void {
-    if (this.#isDead(to)) return this.#afterQuiet(Happening.uploadQuiet, from, to);
+    // Its slot is taken until the death is noticed: the system takes some of the bytes for it.
+    if (this.#isDead(to)) return;
     this.#peerOf(from).requested(to, piece);
     this.#transfers++;
     this.#network.start(this.#now, this.#path(from, to), this.#options.pieceBytes, { from, to, piece });
@@ -329,8 +328,7 @@ export class Simulation {
     for (const transfer of [this.#uplinks[id], this.#downlinks[id]].flatMap((link) => link?.transfers ?? [])) {
       const { from, to, piece } = transfer;
       this.#network.end(this.#now, transfer);
-      this.#afterQuiet(Happening.uploadQuiet, from, to);
-      this.#afterQuiet(Happening.downloadQuiet, to, from, piece);
+      if (from === id) this.#stallLater(to, from, piece);
     }
     this.#after(this.#options.deathNoticedAfter, Happening.deathNoticed, id);
   }
