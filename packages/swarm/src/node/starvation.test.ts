@@ -31,6 +31,11 @@ test("one that fails every five seconds is", () => {
   expect(seen(failing).filter((what) => what !== undefined)).toEqual(["starved"]);
 });
 
+test("what is missing later is said as long after it was counted", () => {
+  const later = [...times(20, { missing: 0 }), ...times(20, {})];
+  expect(seen(later).findIndex((what) => what !== undefined)).toBe(30);
+});
+
 test("nothing is said where all is here, or comes of itself", () => {
   expect(seen(times(60, { missing: 0 })).filter((what) => what !== undefined)).toEqual([]);
 });

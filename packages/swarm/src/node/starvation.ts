@@ -33,7 +33,12 @@ export class Starvation {
     if (fetches > 0) this.#fetchedAt = now;
     if (this.#isStarved || now < this.#cameAt + STARVED_AFTER_MS || now < this.#fetchedAt + UNFED_AFTER_MS)
       return undefined;
-    this.#isStarved = missing() > 0;
-    return this.#isStarved ? "starved" : undefined;
+    if (missing() > 0) {
+      this.#isStarved = true;
+      return "starved";
+    }
+    // To be counted again as long after this as after a piece.
+    this.#cameAt = now;
+    return undefined;
   }
 }
