@@ -88,10 +88,12 @@ test("seeds hold disjoint parts before a job begins; one that is killed is repla
 
   const stateOf = async (): Promise<string | undefined> => (await showJob()).tasks[0]?.state;
   await expect.poll(stateOf, { timeout: 120_000, interval: 2000 }).toBe("booting");
+  // What a seed holds is told with its next report.
+  const areHeld = async (): Promise<boolean[]> =>
+    holders((await showJob()).seeds).map(({ heldPieces, partPieces }) => heldPieces === partPieces);
+  await expect.poll(areHeld, { timeout: 10_000, interval: 500 }).toEqual([true, true, true]);
   const before = await showJob();
   expect(before.preload).toBe(50);
-  expect(holders(before.seeds)).toHaveLength(3);
-  for (const { heldPieces, partPieces } of holders(before.seeds)) expect(heldPieces).toBe(partPieces);
   const blocks = names.map(blocksOf);
   const together = new Set(blocks.flatMap((part) => [...part]));
   expect(together.size).toBe(blocks.reduce((sum, part) => sum + part.size, 0));
