@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { appendFile, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { ip } from "../test/messages.ts";
 import { LeaseFile } from "./lease-file.ts";
 import { LEASE_LOG_HEADER } from "./lease-record.ts";
@@ -15,7 +15,9 @@ function lease(number: number, expiresAtMs = 1): Lease {
 }
 
 async function directory(): Promise<string> {
-  return mkdtemp(join(tmpdir(), "ingot-leases-"));
+  const path = await mkdtemp(join(tmpdir(), "ingot-leases-"));
+  onTestFinished(() => rm(path, { recursive: true, force: true }));
+  return path;
 }
 
 async function logWith(count: number): Promise<string> {
