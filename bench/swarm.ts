@@ -28,7 +28,7 @@ const PIECE_BYTES = 2 * MIB;
 interface Scenario {
   readonly name: string;
   readonly pieceCount: number;
-  /** Default 2 MiB, as an image of 512 MiB to 6 GiB gets them (`PieceMap`). */
+  /** Default 2 MiB, as images of 360 MiB to 8 GiB get them (`PieceMap`). */
   readonly pieceBytes?: number;
   readonly machines: readonly SimulatedMachine[];
   /** Bytes per second of each site's line, per direction. */
