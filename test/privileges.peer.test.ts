@@ -13,8 +13,10 @@ const AS_NOBODY = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear
 
 const checkout = join(import.meta.dirname, "..");
 
-/** The checkout again, at a place that every user can reach: where it lies itself may be below somebody's home. */
+/** An empty directory that every user can reach. */
 let program: string;
+/** What to put before a command so that it finds the checkout there: where it lies itself may be below somebody's home. */
+let WITH_PROGRAM: readonly string[];
 /** `ingot` from there, as a program and its first arguments. */
 let INGOT: readonly string[];
 
@@ -22,17 +24,16 @@ let folder: string;
 let data: string;
 let image: string;
 
-beforeAll(async () => {
+beforeAll(() => {
   program = mkdtempSync(join(tmpdir(), "ingot-program-"));
   chmodSync(program, 0o755);
-  expect(await run("mount", ["--bind", checkout, program])).toMatchObject({ code: 0 });
+  // In a mount namespace of the command's own, read-only: a mount that outlived these tests would lead whoever tidies up into the checkout.
+  const mounted = `mount --bind -o ro "${checkout}" "${program}" && exec "$@"`;
+  WITH_PROGRAM = ["unshare", "--mount", "sh", "-c", mounted, "sh"];
   const node = join(program, relative(checkout, process.execPath));
   INGOT = [node, "--disable-warning=ExperimentalWarning", join(program, "apps", "server", "src", "main.ts")];
 });
-afterAll(async () => {
-  await run("umount", [program]);
-  rmdirSync(program);
-});
+afterAll(() => rmdirSync(program));
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "ingot-rights-"));
@@ -60,7 +61,12 @@ async function ownersBesideNobody(): Promise<string> {
 
 test("a user without rights runs the server: API, disks and boot files", async () => {
   giveDataToNobody();
-  await using server = await ServerProcess.launch([...AS_NOBODY, ...INGOT, ...serveArguments(data, ...PORTS)]);
+  await using server = await ServerProcess.launch([
+    ...WITH_PROGRAM,
+    ...AS_NOBODY,
+    ...INGOT,
+    ...serveArguments(data, ...PORTS),
+  ]);
   expect(statusOf(server).get("Uid")).toBe([NOBODY, NOBODY, NOBODY, NOBODY].join("\t"));
   expect(await ingot("image", "add", "lab", image, "--data", data)).toMatchObject({ code: 0 });
   const url = await new ServerApi(server).addMachine(1, { image: "lab", mode: "persistent" });
@@ -94,19 +100,23 @@ test("a user without rights who asks for TFTP is told the port and what to do, a
   // In a network of its own, where no setting of this machine lets anybody have low ports.
   const inside = `ip link set lo up && exec ${AS_NOBODY.join(" ")} "$@"`;
   const command = [...INGOT, "serve", "--data", data, "--interface", "lo", ...PORTS];
-  const refused = await run("unshare", ["--net", "sh", "-c", inside, "sh", ...command]);
+  const refused = await run("unshare", ["--net", ...WITH_PROGRAM, "sh", "-c", inside, "sh", ...command]);
   expect(refused.code).toBe(3);
   expect(refused.stderr.trim().split("\n"), refused.stderr).toHaveLength(1);
   expect(refused.stderr).toMatch(/TFTP: 127\.0\.0\.1:69: .*start as root.*CAP_NET_BIND_SERVICE.*--tftp/);
 
   const without = [...INGOT, ...serveArguments(data, "--interface", "lo", "--tftp", "off", ...PORTS)];
-  await using server = await ServerProcess.launch([...AS_NOBODY, ...without]);
+  await using server = await ServerProcess.launch([...WITH_PROGRAM, ...AS_NOBODY, ...without]);
   expect((await new ServerApi(server).status()).services.find(({ name }) => name === "tftp")?.state).toBe("off");
 });
 
 test("a server started by root has its low ports, becomes another user for good, and what it writes is theirs", async () => {
   const options = ["--interface", "lo", "--dhcp", "proxy", "--user", "nobody"];
-  await using server = await ServerProcess.launch([...INGOT, ...serveArguments(data, ...options, ...PORTS)]);
+  await using server = await ServerProcess.launch([
+    ...WITH_PROGRAM,
+    ...INGOT,
+    ...serveArguments(data, ...options, ...PORTS),
+  ]);
   const status = statusOf(server);
   for (const ids of ["Uid", "Gid"]) expect(status.get(ids)).toBe([NOBODY, NOBODY, NOBODY, NOBODY].join("\t"));
   expect(status.get("Groups")?.trim()).toBe(String(NOBODY));
