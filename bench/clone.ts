@@ -20,6 +20,7 @@ import { Classroom } from "./clone/classroom.ts";
 import { ingot } from "./clone/ingot.ts";
 import type { CloneMethod, CloneRun } from "./clone/method.ts";
 import { udpcast, uftp } from "./clone/multicast-peers.ts";
+import { WarmMemory } from "./clone/warm-memory.ts";
 import { cpuSecondsOf } from "./figures/process-usage.ts";
 import { formatSpread, medianOf } from "./figures/statistics.ts";
 import { formatTable } from "./figures/table.ts";
@@ -39,6 +40,8 @@ const { values } = parseArgs({
 
 const ALL: readonly CloneMethod[] = [ingot("p2p"), ingot("multicast"), ingot("auto"), aria2, udpcast, uftp];
 const MAX_SECONDS = 600;
+/** Each receiver has its copy, buffers and a program. */
+const MEMORY_PER_COPY = 1.5;
 const [receivers, linkMbit, mib, rounds] = [values.receivers, values.rate, values.mib, values.rounds].map(Number) as [
   number,
   number,
@@ -79,6 +82,7 @@ async function play(method: CloneMethod, image: string, sum: string): Promise<Sa
     );
     await method.prepare(run);
     await method.serve(run);
+    using _memory = WarmMemory.touch(folder, receivers * mib * 2 ** 20 * MEMORY_PER_COPY);
     const sentBefore = await classroom.serverSentBytes();
     const cpuBefore = await cpuTimes();
     const started = performance.now();
