@@ -16,6 +16,7 @@ import { type Digest, DirectoryStore, type ImageRange } from "@ingot/chunks";
 import { type BulkAddress, PieceMap, TransferEngine, createIdentity } from "@ingot/swarm";
 import { formatSpread, medianOf } from "./figures/statistics.ts";
 import { formatTable, ratioCells } from "./figures/table.ts";
+import { WarmMemory } from "./figures/warm-memory.ts";
 import { killChild, tieChild } from "./targets/child-process.ts";
 
 const { values } = parseArgs({
@@ -23,8 +24,8 @@ const { values } = parseArgs({
     mib: { type: "string", default: "512" },
     rounds: { type: "string", default: "3" },
     threads: { type: "string", default: "2" },
-    "seed-threads": { type: "string", default: "1" },
-    downloads: { type: "string", default: "4" },
+    "seed-threads": { type: "string", default: "2" },
+    downloads: { type: "string", default: "6" },
     only: { type: "string", default: "" },
     json: { type: "boolean", default: false },
   },
@@ -105,6 +106,7 @@ async function run(image: Image, source: "store" | "disk", target: string): Prom
     maxUploads: 4,
     cacheBytes: 32 * MIB,
   });
+  using _memory = WarmMemory.touch(directory, 1.5 * sizeBytes);
   writeFileSync(target, "");
   truncateSync(target, sizeBytes);
   const fd = openSync(target, "r+");
