@@ -28,8 +28,8 @@ beforeAll(() => {
   program = mkdtempSync(join(tmpdir(), "ingot-program-"));
   chmodSync(program, 0o755);
   // In a mount namespace of the command's own, read-only: a mount that outlived these tests would lead whoever tidies up into the checkout.
-  const mounted = `mount --bind -o ro "${checkout}" "${program}" && exec "$@"`;
-  WITH_PROGRAM = ["unshare", "--mount", "sh", "-c", mounted, "sh"];
+  const mounted = 'mount --bind -o ro "$1" "$2" && shift 2 && exec "$@"';
+  WITH_PROGRAM = ["unshare", "--mount", "sh", "-c", mounted, "sh", checkout, program];
   const node = join(program, relative(checkout, process.execPath));
   INGOT = [node, "--disable-warning=ExperimentalWarning", join(program, "apps", "server", "src", "main.ts")];
 });
