@@ -1,7 +1,7 @@
 /**
  * How fast one agent fills one disk when the network is no limit: node bench/agent-loopback.ts [--mib N] [--rounds N] [--threads N]
  * [--seed-threads N] [--downloads N] [--only TEXT] [--json]. One seed in a process of its own, one receiver, unshaped loopback, TLS; every
- * chunk is verified and written to a file on tmpfs (/dev/shm needs room for three times --mib). Images of random bytes, and of bytes that
+ * chunk is verified and written to a file on tmpfs (/dev/shm needs room for five times --mib). Images of random bytes, and of bytes that
  * compress to half; from the seed's store, and from its disk. MiB/s are those of plain data, from the first request to the last write; CPU
  * is that of both processes, user and system, in milliseconds for each MiB. Half a minute.
  */

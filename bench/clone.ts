@@ -20,10 +20,10 @@ import { Classroom } from "./clone/classroom.ts";
 import { ingot } from "./clone/ingot.ts";
 import type { CloneMethod, CloneRun } from "./clone/method.ts";
 import { udpcast, uftp } from "./clone/multicast-peers.ts";
-import { WarmMemory } from "./figures/warm-memory.ts";
 import { cpuSecondsOf } from "./figures/process-usage.ts";
 import { formatSpread, medianOf } from "./figures/statistics.ts";
 import { formatTable } from "./figures/table.ts";
+import { WarmMemory } from "./figures/warm-memory.ts";
 
 const { values } = parseArgs({
   options: {
