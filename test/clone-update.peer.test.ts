@@ -7,7 +7,8 @@ import { CloneRoom, type PullResult, receivedBytes } from "./clone-room.ts";
 
 const MIB = 2 ** 20;
 const IMAGE_BYTES = 48 * MIB;
-const NAMES = ["u1", "u2", "u3"];
+/** A classroom. */
+const NAMES = Array.from({ length: 24 }, (_unused, i) => `u${i + 1}`);
 /** How far what travels may be from the chunks that are new. */
 const TOLERANCE = 0.1;
 
